@@ -1,0 +1,20 @@
+//! The thinking half of foreshard.
+//!
+//! Bytes of a backup, statements of a query log, the definition of a schema and a list of nodes come in as plain data;
+//! a plan with its reasons goes out. There is no server here, no clock, no random number and no I/O, so that the same
+//! inputs give the same plan, byte for byte, and every decision can be tested in seconds.
+//!
+//! The rooms, in the order in which a restore walks through them:
+//! [`model`] (the nouns), [`backup`] (bytes to rows and statistics), [`workload`] (statements to access patterns),
+//! [`key`] (candidates), [`count`] (number of shards), [`route`] (which row goes where), [`place`] (which shard goes
+//! where) and [`plan`] (all of it together, explained).
+#![forbid(unsafe_code)]
+
+pub mod backup;
+pub mod count;
+pub mod key;
+pub mod model;
+pub mod place;
+pub mod plan;
+pub mod route;
+pub mod workload;

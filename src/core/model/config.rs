@@ -1,0 +1,240 @@
+//! The one jsonb that `plan_restore` and `restore_table` take.
+
+use super::plan::Method;
+use super::problem::Problem;
+use super::workload::WorkloadProfile;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+/// What a user may say about a restore. Every field has a default; unknown fields are refused by name.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// `schema.table` in the backup, where it differs from the target.
+    pub source: Option<String>,
+    /// Format of the backup; found out from its content by default.
+    pub format: Option<BackupFormat>,
+    /// `schema.table` whose definition a CSV or COPY-text backup follows.
+    pub like: Option<String>,
+    /// CSV and COPY text: how the rows are written.
+    pub copy: CopyOptions,
+
+    /// A relation with the columns of pg_stat_statements, in place of that view; `"off"` for none.
+    pub query_log: Option<String>,
+    /// Statements called less often than this are left out; 0 by default.
+    pub min_calls: Option<f64>,
+    /// Overrides the profile detected from the query log.
+    pub workload: Option<WorkloadProfile>,
+    /// One pass over the rows before planning; `on` by default.
+    pub profile: Switch,
+
+    /// Overrides the recommended key.
+    pub shard_key: Option<Vec<String>>,
+    /// Overrides the recommended method.
+    pub method: Option<Method>,
+    /// Overrides the predicted count.
+    pub shard_count: Option<u32>,
+    /// Names of registered nodes to place shards on; all active ones by default.
+    pub nodes: Option<Vec<String>>,
+
+    /// Bytes on disk (with indexes) that one shard should not exceed, e.g. `"10GB"`.
+    pub target_shard_size: Option<ByteSize>,
+    /// Factor by which the table is expected to grow before the next restore or split; 1.0 by default.
+    pub growth: Option<f64>,
+    /// Statements per second expected on this table at its peak.
+    pub throughput: Option<f64>,
+    /// Clients expected to work on this table at the same time at its peak.
+    pub concurrency: Option<f64>,
+
+    /// What becomes of a unique constraint that does not contain the shard key; `widen` by default.
+    pub unique: UniquePolicy,
+    /// Leave out ALTER … OWNER TO, as `pg_restore --no-owner` does.
+    pub no_owner: bool,
+    /// Leave out GRANT and REVOKE, as `pg_restore --no-privileges` does.
+    pub no_privileges: bool,
+    /// How thoroughly the loaded table is compared with the backup; `checksum` by default.
+    pub verify: Verify,
+
+    /// Execute exactly this stored plan.
+    pub plan: Option<i64>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BackupFormat {
+    Custom,
+    Directory,
+    Tar,
+    Plain,
+    Csv,
+    Text,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Switch {
+    #[default]
+    On,
+    Off,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UniquePolicy {
+    /// The shard key's columns are added to the constraint.
+    #[default]
+    Widen,
+    /// The constraint is enforced within each shard.
+    PerShard,
+    /// Such a layout is not chosen, and refused where the config asks for it.
+    Refuse,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Verify {
+    /// Row count and an order-independent checksum of every value.
+    #[default]
+    Checksum,
+    /// Row count only.
+    Count,
+}
+
+/// COPY's own options, by its own names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CopyOptions {
+    /// Column order of the file; the first line's names with `header`, else the table's order.
+    pub columns: Option<Vec<String>>,
+    pub header: bool,
+    pub delimiter: Option<String>,
+    pub null: Option<String>,
+    pub quote: Option<String>,
+    pub escape: Option<String>,
+    /// Encoding of the file; the database's by default.
+    pub encoding: Option<String>,
+}
+
+/// A number of bytes, written as an integer or with a unit as settings are (`"8GB"`, 1024-based).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(transparent)]
+pub struct ByteSize(pub u64);
+
+impl<'de> Deserialize<'de> for ByteSize {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        use serde::de::Error;
+        match Value::deserialize(d)? {
+            Value::Number(n) => {
+                n.as_u64().map(ByteSize).ok_or_else(|| D::Error::custom("a size is a positive number of bytes"))
+            }
+            Value::String(s) => parse_size(&s).map(ByteSize).ok_or_else(|| {
+                D::Error::custom(format!("\"{s}\" is not a size; write bytes or a number with kB, MB, GB or TB"))
+            }),
+            _ => Err(D::Error::custom("a size is a number of bytes or a text such as \"8GB\"")),
+        }
+    }
+}
+
+fn parse_size(text: &str) -> Option<u64> {
+    let text = text.trim();
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let shift = match unit.trim() {
+        "" | "B" => 0,
+        "kB" => 10,
+        "MB" => 20,
+        "GB" => 30,
+        "TB" => 40,
+        _ => return None,
+    };
+    number.parse::<u64>().ok()?.checked_mul(1 << shift)
+}
+
+impl Config {
+    /// Reads the config, every problem of it at once: each field is read alone, so that one wrong field does not hide
+    /// the next.
+    pub fn read(document: &Value) -> Result<Self, Vec<Problem>> {
+        let Value::Object(fields) = document else {
+            return Err(vec![
+                Problem::new("22023", "config must be a JSON object")
+                    .detail(format!("It is a JSON {}.", kind_of(document)))
+                    .hint("Write for example '{\"shard_count\": 8}'."),
+            ]);
+        };
+        let problems: Vec<Problem> = fields.iter().filter_map(|(name, value)| read_field(name, value).err()).collect();
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        let config: Self = serde_json::from_value(document.clone())
+            .map_err(|e| vec![Problem::new("22023", "config cannot be read").detail(sentence(&e.to_string()))])?;
+        let problems = config.out_of_range();
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    fn out_of_range(&self) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let mut refuse = |field: &str, fact: String| {
+            problems.push(Problem::new("22023", format!("config field \"{field}\" is out of range")).detail(fact));
+        };
+        if self.shard_count.is_some_and(|n| n == 0 || n > MAX_SHARDS) {
+            refuse("shard_count", format!("A table has between 1 and {MAX_SHARDS} shards."));
+        }
+        for (field, value) in
+            [("growth", self.growth), ("throughput", self.throughput), ("concurrency", self.concurrency)]
+        {
+            if value.is_some_and(|v| !(v.is_finite() && v > 0.0)) {
+                refuse(field, "It must be a positive number.".to_owned());
+            }
+        }
+        if self.min_calls.is_some_and(|v| v < 0.0) {
+            refuse("min_calls", "It must not be negative.".to_owned());
+        }
+        if self.target_shard_size.is_some_and(|s| s.0 < MIN_SHARD_SIZE) {
+            refuse("target_shard_size", format!("A shard is aimed at {MIN_SHARD_SIZE} bytes at least."));
+        }
+        if self.shard_key.as_ref().is_some_and(|k| k.is_empty() || k.len() > MAX_KEY_COLUMNS) {
+            refuse("shard_key", format!("A key has between 1 and {MAX_KEY_COLUMNS} columns."));
+        }
+        if self.nodes.as_ref().is_some_and(Vec::is_empty) {
+            refuse("nodes", "The list of nodes is empty.".to_owned());
+        }
+        problems
+    }
+}
+
+/// Planning without pruning takes 56 ms at 1,024 partitions (benches: partition sweep of the design); four times that
+/// is where a table stops being usable.
+pub const MAX_SHARDS: u32 = 4096;
+/// PARTITION_MAX_KEYS of PostgreSQL.
+pub const MAX_KEY_COLUMNS: usize = 32;
+/// One megabyte: below it, a shard is mostly page headers and catalog rows.
+pub const MIN_SHARD_SIZE: u64 = 1 << 20;
+
+fn read_field(name: &str, value: &Value) -> Result<(), Problem> {
+    let alone = Value::Object(Map::from_iter([(name.to_owned(), value.clone())]));
+    serde_json::from_value::<Config>(alone).map(drop).map_err(|e| {
+        let text = e.to_string();
+        match text.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected one of ")) {
+            Some((field, valid)) if field == name => Problem::new("22023", format!("unknown config field \"{name}\""))
+                .hint(format!("Valid fields are {}.", valid.replace('`', ""))),
+            _ => Problem::new("22023", format!("config field \"{name}\" cannot be read")).detail(sentence(&text)),
+        }
+    })
+}
+
+fn sentence(text: &str) -> String {
+    let mut chars = text.chars();
+    let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
+}
+
+fn kind_of(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "boolean",
+        Value::Number(_) => "number",
+        Value::String(_) => "string",
+        Value::Array(_) => "array",
+        Value::Object(_) => "object",
+    }
+}

@@ -1,0 +1,19 @@
+//! The nouns of the project as plain data: what the other rooms take and return.
+
+pub mod config;
+pub mod node;
+pub mod plan;
+pub mod problem;
+pub mod profile;
+pub mod schema;
+pub mod statement;
+pub mod workload;
+
+pub use config::Config;
+pub use node::Node;
+pub use plan::{Bound, Candidate, KeyColumns, Layout, Method, Plan, Shard};
+pub use problem::Problem;
+pub use profile::{ColumnProfile, TableProfile};
+pub use schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
+pub use statement::{Expr, FromItem, Query, StatementKind};
+pub use workload::{Workload, WorkloadProfile};

@@ -1,0 +1,28 @@
+//! Places where shards live.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Node {
+    pub name: String,
+    pub location: Location,
+    /// Relative share of data and load that the node takes; 1.0 is the ordinary node.
+    pub capacity: f64,
+    /// Nodes of one zone fail together; empty when not declared.
+    pub zone: String,
+    /// Applications that are near this node.
+    pub serves: Vec<String>,
+    /// Shards may be placed here (false while it is drained).
+    pub active: bool,
+    /// Free bytes, where known.
+    pub free_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Location {
+    /// A tablespace of this server; `pg_default` stands for the database's own.
+    Tablespace(String),
+    /// A postgres_fdw server.
+    Server(String),
+}

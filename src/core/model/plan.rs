@@ -1,0 +1,184 @@
+//! The plan: the chosen layout with everything that led to it.
+
+use super::schema::TableName;
+use super::workload::{Coverage, WorkloadProfile};
+use serde::{Deserialize, Serialize};
+use smallvec::SmallVec;
+
+/// Nearly every shard key has one or two columns, and the planner holds thousands of candidates.
+pub type KeyColumns = SmallVec<[String; 2]>;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Method {
+    Hash,
+    Range,
+    List,
+    /// Small, mostly read, widely joined: one plain table, a copy on every foreign node.
+    Reference,
+    /// Do not shard: one plain table.
+    None,
+}
+
+impl Method {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Hash => "hash",
+            Self::Range => "range",
+            Self::List => "list",
+            Self::Reference => "reference",
+            Self::None => "none",
+        }
+    }
+
+    /// The table is partitioned.
+    pub fn shards(self) -> bool {
+        matches!(self, Self::Hash | Self::Range | Self::List)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Version of this document.
+    pub version: u32,
+    pub target: TableName,
+    pub source: TableName,
+    /// What the plan stands on, as words for people: query log, similar tables, declared profile, fallback.
+    pub basis: String,
+    pub coverage: Coverage,
+    pub workload: WorkloadProfile,
+    /// Rows and text bytes of the backup's table; None when not profiled.
+    pub rows: Option<u64>,
+    pub text_bytes: Option<u64>,
+    /// Ranked, best first; the chosen one is `candidates[chosen]`.
+    pub candidates: Vec<Candidate>,
+    pub chosen: usize,
+    pub layout: Layout,
+    pub count: CountDecision,
+    /// What is not carried over as it was, and why; known before anything is created.
+    pub notes: Vec<Note>,
+    /// xxh3-128 of the document with this field empty, as 32 hexadecimal digits.
+    pub hash: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Candidate {
+    pub method: Method,
+    pub key: KeyColumns,
+    pub shard_count: u32,
+    /// Expected cost of the workload under this layout, in single-shard statements per statement: 1.0 is ideal.
+    pub cost: f64,
+    /// One sentence or two, for an administrator.
+    pub because: String,
+    /// Why it may not be chosen at all, where that is so.
+    pub rejected: Option<String>,
+    pub evidence: Evidence,
+}
+
+/// Figures of a candidate. Shares are 0..=1 of the weighted statements on the table.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evidence {
+    pub reads: Fanout,
+    pub writes: Fanout,
+    /// Calls of the log that read or write the table by condition (INSERT and COPY apart).
+    pub calls: f64,
+    pub insert_calls: f64,
+    /// Share of the calls that change the value of a key column.
+    pub key_updates: f64,
+    /// Tables with a column of the key's family, this one included, and their share of all the log's calls.
+    pub family_tables: Vec<TableName>,
+    pub family_calls: f64,
+    pub distinct: Option<u64>,
+    pub null_share: Option<f64>,
+    /// Share of the rows that the most frequent key value has.
+    pub hottest_value: Option<f64>,
+    /// Rows of the fullest shard over the mean, at the candidate's count.
+    pub skew: Option<f64>,
+    pub monotonicity: Option<f64>,
+    /// Unique constraints that do not contain the key.
+    pub constraints_lost: Vec<String>,
+    /// The cost's parts by name, which add up to it.
+    pub cost_parts: Vec<(String, f64)>,
+}
+
+/// How many shards a statement touches.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Fanout {
+    pub single: f64,
+    pub multi: f64,
+    pub scatter: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CountDecision {
+    pub count: u32,
+    pub bounds: Vec<CountBound>,
+    /// Name of the bound that decided.
+    pub decided_by: String,
+    pub because: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CountBound {
+    pub name: String,
+    pub direction: Direction,
+    pub value: f64,
+    pub because: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    AtLeast,
+    AtMost,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Layout {
+    pub method: Method,
+    pub key: KeyColumns,
+    /// Empty for `reference` and `none`.
+    pub shards: Vec<Shard>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Shard {
+    /// 0, 1, …: part of the shard's name.
+    pub ordinal: u32,
+    pub bound: Bound,
+    /// Name of the node it lives on.
+    pub node: String,
+    /// Expected share of the table's rows, 0..=1.
+    pub share: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Bound {
+    Hash {
+        modulus: u32,
+        remainder: u32,
+    },
+    /// Inclusive lower, exclusive upper bound, one text per key column; None is MINVALUE / MAXVALUE.
+    Range {
+        from: Option<Vec<String>>,
+        to: Option<Vec<String>>,
+    },
+    /// Values of the single key column; None is NULL.
+    List {
+        values: Vec<Option<String>>,
+    },
+    Default,
+}
+
+/// Something that is different after the restore, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Note {
+    /// `constraint`, `index`, `foreign key`, `sequence`, `tablespace`, …
+    pub kind: String,
+    pub object: String,
+    pub what: String,
+    pub because: String,
+    /// Runnable SQL that does by hand what was left out, where there is any.
+    pub remedy: Option<String>,
+}

@@ -1,0 +1,50 @@
+//! What one pass over a backup's rows tells of a table.
+
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableProfile {
+    pub rows: u64,
+    /// Bytes of the rows' text in the backup, decompressed.
+    pub text_bytes: u64,
+    /// In the order of the backup's column list.
+    pub columns: Vec<ColumnProfile>,
+}
+
+impl TableProfile {
+    pub fn column(&self, name: &str) -> Option<&ColumnProfile> {
+        self.columns.iter().find(|c| c.name == name)
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnProfile {
+    pub name: String,
+    /// Distinct non-null values.
+    pub distinct: u64,
+    /// `distinct` is a count (few values), not a sketch's estimate.
+    pub distinct_exact: bool,
+    pub nulls: u64,
+    /// Bytes of text per non-null value.
+    pub mean_width: f64,
+    pub max_width: u64,
+    /// Most frequent values, most frequent first, at most [`ColumnProfile::HEAVY_LIMIT`]; counts are lower bounds
+    /// unless `distinct_exact`.
+    pub heavy: Vec<HeavyHitter>,
+    /// Correlation of a value with its place in the stream, -1..=1: 1 for a key that always grows. 0 where the type
+    /// has no order that the text shows.
+    pub monotonicity: f64,
+    /// Equi-depth bounds: 0 %, …, 100 % of the non-null values in the type's order, from a deterministic sample;
+    /// empty where the type has no order that the text shows.
+    pub quantiles: Vec<String>,
+}
+
+impl ColumnProfile {
+    pub const HEAVY_LIMIT: usize = 1024;
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HeavyHitter {
+    pub value: String,
+    pub count: u64,
+}

@@ -1,0 +1,114 @@
+//! What the query log says of the tables: the statements with their weights, resolved against a schema.
+
+use super::schema::TableName;
+use super::statement::{Query, StatementKind};
+use serde::{Deserialize, Serialize};
+
+/// One row of the query log after parsing.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// Stable identity of the statement: the log's queryid, or a hash of the text where it has none.
+    pub id: i64,
+    /// The text, cut to [`LogEntry::TEXT_LIMIT`] bytes at a character; for people.
+    pub text: String,
+    pub calls: f64,
+    /// Total execution time, milliseconds.
+    pub total_ms: f64,
+    pub rows: f64,
+    /// The parsed statements of the text (nearly always one), or why there are none.
+    pub parsed: Result<Vec<Query>, String>,
+}
+
+impl LogEntry {
+    pub const TEXT_LIMIT: usize = 200;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WorkloadProfile {
+    Oltp,
+    Olap,
+    Mixed,
+}
+
+/// Share of the log that was understood, by calls and by time; 1.0 for an empty log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Coverage {
+    pub statements: u64,
+    pub calls: f64,
+    pub total_ms: f64,
+    /// 0..=1
+    pub understood_calls: f64,
+    /// 0..=1
+    pub understood_ms: f64,
+    /// Reason -> statements and calls not understood, most calls first.
+    pub not_understood: Vec<NotUnderstood>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct NotUnderstood {
+    pub reason: String,
+    pub statements: u64,
+    pub calls: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Workload {
+    pub coverage: Coverage,
+    pub profile: WorkloadProfile,
+    /// Sorted by id; only statements that touch a known table.
+    pub statements: Vec<StatementUse>,
+    /// Columns that mean the same thing, over the whole schema. Sorted; each column in at most one family.
+    pub families: Vec<Family>,
+}
+
+/// One statement reduced to the tables that it touches.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatementUse {
+    pub id: i64,
+    pub text: String,
+    pub kind: StatementKind,
+    pub calls: f64,
+    pub total_ms: f64,
+    pub rows: f64,
+    /// One for each time that a table is named (a self-join names it twice).
+    pub tables: Vec<TableUse>,
+}
+
+/// How one reference to a table finds its rows. All lists are sorted and without duplicates.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableUse {
+    pub table: TableName,
+    /// The reference is the target of INSERT, UPDATE, DELETE, MERGE or COPY.
+    pub written: bool,
+    /// A plain INSERT or COPY: it names every column and says nothing of how rows are found.
+    pub inserted: bool,
+    /// Columns fixed to one value by `=`, directly or through a chain of equalities of this statement.
+    pub pinned: Vec<String>,
+    /// Columns limited to a few values: IN (list), = ANY (array).
+    pub listed: Vec<String>,
+    /// Columns limited from one side or both: <, <=, >, >=, BETWEEN.
+    pub ranged: Vec<String>,
+    /// Columns matched by LIKE.
+    pub matched: Vec<String>,
+    pub joined: Vec<JoinEdge>,
+    pub grouped: Vec<String>,
+    pub ordered: Vec<String>,
+    /// Columns that the statement sets on this reference (SET of UPDATE, MERGE, ON CONFLICT).
+    pub updated: Vec<String>,
+}
+
+/// `column` of the reference equals `other_column` of another reference in the same statement.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct JoinEdge {
+    pub column: String,
+    pub other: TableName,
+    pub other_column: String,
+}
+
+/// Columns tied by foreign keys and equality joins.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Family {
+    /// Sorted.
+    pub members: Vec<(TableName, String)>,
+}
