@@ -1,1 +1,2 @@
-
+mod route_golden;
+mod route_router;
