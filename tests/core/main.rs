@@ -1,1 +1,5 @@
-
+mod backup_checksum;
+mod backup_format;
+mod backup_profile;
+mod backup_rows;
+mod backup_script;
