@@ -101,7 +101,7 @@ fn hashed_values_do_not_grow() {
 
 #[test]
 fn few_values_are_counted_exactly_with_their_quantiles() {
-    let values = |i: u64| if i % 10 == 0 { None } else { Some((mixed(i) % 1024).to_string()) };
+    let values = |i: u64| if i.is_multiple_of(10) { None } else { Some((mixed(i) % 1024).to_string()) };
     let few = column(ValueOrder::Integer, (0..60_000).map(values));
     let mut counts = vec![0_u64; 1024];
     (0..60_000).filter_map(values).for_each(|v| counts[v.parse::<usize>().unwrap()] += 1);
@@ -170,7 +170,7 @@ fn bytes_that_are_no_text_are_counted_but_not_shown() {
 
 #[test]
 fn a_column_mostly_null_is_sampled_from_its_values() {
-    let sparse = column(ValueOrder::Integer, (0..200_000_u64).map(|i| (i % 100 == 0).then(|| i.to_string())));
+    let sparse = column(ValueOrder::Integer, (0..200_000_u64).map(|i| i.is_multiple_of(100).then(|| i.to_string())));
     assert_eq!((sparse.nulls, sparse.quantiles.len()), (198_000, 129));
     assert!(near(sparse.monotonicity, 1.0, 1e-12));
     assert_eq!((sparse.quantiles[0].as_str(), sparse.quantiles[128].as_str()), ("0", "199900"));
