@@ -1,0 +1,357 @@
+//! A SQL script as pg_dump and `pg_restore -f -` write it, cut into pieces as psql cuts it.
+//!
+//! The reader pulls: [`ScriptReader::next_piece`] gives the next statement or backslash line. After the COPY statement that
+//! announces rows, [`ScriptReader::read_rows`] gives them in large chunks of whole lines straight from the buffer, since a
+//! data section may have tens of gigabytes; rows that nobody reads are skipped. Text that ends too early is an error that
+//! says in what: a dump cut off by a full disk must not pass for a small one.
+
+use super::lexer::{self, Kind, Token};
+use super::window::Window;
+use crate::model::Problem;
+use memchr::{memchr, memmem, memrchr};
+use std::io::Read;
+
+/// Bytes of one statement. The largest that pg_dump writes on purpose are large-object chunks and function bodies, far
+/// below; without a bound, one missing quote would collect the whole file.
+pub const STATEMENT_LIMIT: usize = 64 << 20;
+/// Bytes of one row: PostgreSQL's MaxAllocSize, beyond which COPY itself cannot read a line.
+pub const ROW_LIMIT: usize = (1 << 30) - 1;
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Piece {
+    /// Without the final semicolon, leading comments and blanks around it.
+    Statement(Vec<u8>),
+    /// A `COPY … FROM stdin`, written as a statement is; its rows follow.
+    CopyIn(Vec<u8>),
+    /// A line that starts with a backslash, for psql (`\restrict`, `\connect`), without its line end.
+    Meta(Vec<u8>),
+}
+
+/// Offsets are bytes from the start of the script.
+#[derive(Debug, thiserror::Error)]
+pub enum ScriptError {
+    #[error("could not read the script: {0}")]
+    Io(#[from] std::io::Error),
+    #[error("the script ends inside the rows of a table")]
+    TruncatedData { offset: u64 },
+    #[error("the script ends inside a statement")]
+    TruncatedStatement { offset: u64 },
+    #[error("a statement of the script is too long")]
+    StatementTooLong { offset: u64 },
+    #[error("a row of the script is too long")]
+    RowTooLong { offset: u64 },
+    #[error("text follows COPY … FROM stdin on its line")]
+    TextAfterCopy { offset: u64 },
+}
+
+impl ScriptError {
+    /// The error as a pre-check reports it.
+    pub fn problem(&self) -> Problem {
+        const DAMAGED: &str = "The file is damaged or incomplete: check it and take the backup again.";
+        let (sqlstate, detail, hint) = match self {
+            Self::Io(e) => ("58030", format!("The operating system says: {e}."), "Check the file and its permissions."),
+            Self::TruncatedData { offset } => {
+                ("22P04", format!("There is no line \"\\.\" after the rows, at byte {offset}."), DAMAGED)
+            }
+            Self::TruncatedStatement { offset } => {
+                ("22P04", format!("The statement that starts at byte {offset} has no end."), DAMAGED)
+            }
+            Self::StatementTooLong { offset } => (
+                "54000",
+                format!("The statement that starts at byte {offset} is longer than {STATEMENT_LIMIT} bytes."),
+                "Look for a quote or comment that is not closed.",
+            ),
+            Self::RowTooLong { offset } => (
+                "54000",
+                format!("The row that starts at byte {offset} is longer than {ROW_LIMIT} bytes."),
+                "COPY cannot read such a row either; look for missing line ends.",
+            ),
+            Self::TextAfterCopy { offset } => (
+                "22P04",
+                format!("At byte {offset}, something else than a comment stands where only a line end may."),
+                "Put it on a line of its own, after the rows.",
+            ),
+        };
+        Problem::new(sqlstate, self.to_string()).detail(detail).hint(hint)
+    }
+}
+
+#[derive(Debug)]
+pub struct ScriptReader<R> {
+    window: Window<R>,
+    in_rows: bool,
+    /// Finds lines that start as the end marker does.
+    marker: memmem::Finder<'static>,
+}
+
+impl<R: Read> ScriptReader<R> {
+    /// Reads in large blocks of its own: `source` need not be buffered.
+    pub fn new(source: R) -> Self {
+        Self { window: Window::new(source), in_rows: false, marker: memmem::Finder::new(b"\n\\.") }
+    }
+
+    /// The next piece, or None at the end of the script. Rows of the last COPY that were not read are skipped.
+    pub fn next_piece(&mut self) -> Result<Option<Piece>, ScriptError> {
+        while self.read_rows()?.is_some() {}
+        self.skip_byte_order_mark()?;
+        let Some(first) = self.skip_blank()? else { return Ok(None) };
+        if first.kind == Kind::Byte(b'\\') {
+            return Ok(Some(Piece::Meta(self.line()?.trim_ascii_end().to_vec())));
+        }
+        let mut outline = Outline::default();
+        let mut at = 0;
+        loop {
+            let Some(token) = self.token(at)? else {
+                return Err(ScriptError::TruncatedStatement { offset: self.window.offset() });
+            };
+            if at + token.len > STATEMENT_LIMIT {
+                return Err(ScriptError::StatementTooLong { offset: self.window.offset() });
+            }
+            if outline.ends_at(token, self.window.text().get(at..at + token.len).unwrap_or_default()) {
+                break;
+            }
+            at += token.len;
+        }
+        let text = self.window.take(at).trim_ascii_end().to_vec();
+        self.window.take(1);
+        if !outline.reads_stdin {
+            return Ok(Some(Piece::Statement(text)));
+        }
+        let offset = self.window.offset();
+        let rest = self.line()?.trim_ascii();
+        if !(rest.is_empty() || rest.starts_with(b"--")) {
+            return Err(ScriptError::TextAfterCopy { offset });
+        }
+        self.in_rows = true;
+        Ok(Some(Piece::CopyIn(text)))
+    }
+
+    /// The next rows of the COPY that [`Self::next_piece`] gave last: one or more whole lines with their line ends,
+    /// without the end marker. None after the last one.
+    pub fn read_rows(&mut self) -> Result<Option<&[u8]>, ScriptError> {
+        if !self.in_rows {
+            return Ok(None);
+        }
+        let len = loop {
+            let text = self.window.text();
+            let whole = self.window.whole();
+            match end_marker(text, whole) {
+                Marker::Yes(len) => {
+                    self.window.take(len);
+                    self.in_rows = false;
+                    return Ok(None);
+                }
+                Marker::No => {
+                    if let Some(len) = self.whole_lines(text) {
+                        break len;
+                    }
+                }
+                Marker::Unclear => {}
+            }
+            let (offset, read) = (self.window.offset(), text.len());
+            if whole {
+                return Err(ScriptError::TruncatedData { offset: offset + read as u64 });
+            }
+            if read > ROW_LIMIT {
+                return Err(ScriptError::RowTooLong { offset });
+            }
+            self.window.grow(2 * read.max(1))?;
+        };
+        Ok(Some(self.window.take(len)))
+    }
+
+    /// Length of the whole lines before the end marker; None where not one line is whole.
+    fn whole_lines(&self, text: &[u8]) -> Option<usize> {
+        let lines = text.get(..=memrchr(b'\n', text)?)?;
+        let is_marker =
+            |&line: &usize| matches!(end_marker(lines.get(line..).unwrap_or_default(), true), Marker::Yes(_));
+        Some(self.marker.find_iter(lines).map(|line_end| line_end + 1).find(is_marker).unwrap_or(lines.len()))
+    }
+
+    /// Blanks, comments and empty statements; stops before the first token of something else.
+    fn skip_blank(&mut self) -> Result<Option<Token>, ScriptError> {
+        while let Some(token) = self.token(0)? {
+            if !matches!(token.kind, Kind::Space | Kind::Comment | Kind::Byte(b';')) {
+                return Ok(Some(token));
+            }
+            self.window.take(token.len);
+        }
+        Ok(None)
+    }
+
+    /// The token at `at`, of which as much is read as it needs.
+    fn token(&mut self, at: usize) -> Result<Option<Token>, ScriptError> {
+        loop {
+            let rest = self.window.text().get(at..).unwrap_or_default();
+            let whole = self.window.whole();
+            if let Some(token) = lexer::token(rest, whole) {
+                return Ok(Some(token));
+            }
+            if whole && rest.is_empty() {
+                return Ok(None);
+            }
+            let want = at + 2 * rest.len().max(1);
+            self.open_end(at + rest.len())?;
+            self.window.grow(want)?;
+        }
+    }
+
+    /// Takes the rest of the line, with its line end.
+    fn line(&mut self) -> Result<&[u8], ScriptError> {
+        let len = loop {
+            let text = self.window.text();
+            let read = text.len();
+            if let Some(end) = memchr(b'\n', text) {
+                break end + 1;
+            }
+            if self.window.whole() {
+                break read;
+            }
+            self.open_end(read)?;
+            self.window.grow(2 * read.max(1))?;
+        };
+        Ok(self.window.take(len))
+    }
+
+    /// Refuses to go on reading something that was not closed in `read` bytes.
+    fn open_end(&self, read: usize) -> Result<(), ScriptError> {
+        let offset = self.window.offset();
+        match (self.window.whole(), read > STATEMENT_LIMIT) {
+            (true, _) => Err(ScriptError::TruncatedStatement { offset }),
+            (_, true) => Err(ScriptError::StatementTooLong { offset }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Editors of some systems put one before UTF-8 text; psql skips it as well.
+    fn skip_byte_order_mark(&mut self) -> Result<(), ScriptError> {
+        const MARK: &[u8] = b"\xef\xbb\xbf";
+        if self.window.offset() == 0 {
+            self.window.grow(MARK.len())?;
+            if self.window.text().starts_with(MARK) {
+                self.window.take(MARK.len());
+            }
+        }
+        Ok(())
+    }
+}
+
+enum Marker {
+    /// With its length, line end included.
+    Yes(usize),
+    No,
+    /// The text ends too early to tell.
+    Unclear,
+}
+
+/// Does a line start with the end marker `\.`, alone on it? `whole`: no text follows.
+fn end_marker(line: &[u8], whole: bool) -> Marker {
+    match line {
+        [b'\\', b'.', b'\n', ..] => Marker::Yes(3),
+        [b'\\', b'.', b'\r', b'\n', ..] => Marker::Yes(4),
+        [b'\\', b'.'] | [b'\\', b'.', b'\r'] if whole => Marker::Yes(line.len()),
+        [] | [b'\\'] | [b'\\', b'.'] | [b'\\', b'.', b'\r'] if !whole => Marker::Unclear,
+        _ => Marker::No,
+    }
+}
+
+/// What must be known of a statement, token by token, to see its end and whether rows follow.
+#[derive(Debug, Default)]
+struct Outline {
+    opening: Opening,
+    parens: usize,
+    /// Open `BEGIN ATOMIC` and, within one, `CASE`: both close with END.
+    blocks: usize,
+    /// The last word, if it was one on which the meaning of the next depends.
+    last: Last,
+    reads_stdin: bool,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Opening {
+    #[default]
+    Nothing,
+    Create,
+    CreateOr,
+    CreateOrReplace,
+    /// CREATE [OR REPLACE] FUNCTION or PROCEDURE, the only statements with semicolons of their own outside quotes and
+    /// parentheses.
+    Routine,
+    Copy,
+    Other,
+}
+
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Begin,
+    From,
+    #[default]
+    Other,
+}
+
+impl Outline {
+    /// Is this token the semicolon that ends the statement?
+    fn ends_at(&mut self, token: Token, text: &[u8]) -> bool {
+        match token.kind {
+            Kind::Space | Kind::Comment => return false,
+            Kind::Word => {
+                self.word(text);
+                return false;
+            }
+            Kind::Byte(b'(') => self.parens += 1,
+            Kind::Byte(b')') => self.parens = self.parens.saturating_sub(1),
+            Kind::Byte(b';') if self.parens == 0 && self.blocks == 0 => return true,
+            _ => {}
+        }
+        self.last = Last::Other;
+        false
+    }
+
+    fn word(&mut self, word: &[u8]) {
+        let is = |keyword: &str| word.eq_ignore_ascii_case(keyword.as_bytes());
+        let last = std::mem::take(&mut self.last);
+        self.opening = match self.opening {
+            Opening::Nothing if is("create") => Opening::Create,
+            Opening::Nothing if is("copy") => Opening::Copy,
+            Opening::Create if is("or") => Opening::CreateOr,
+            Opening::CreateOr if is("replace") => Opening::CreateOrReplace,
+            Opening::Create | Opening::CreateOrReplace if is("function") || is("procedure") => Opening::Routine,
+            told @ (Opening::Routine | Opening::Copy) => told,
+            _ => Opening::Other,
+        };
+        if self.parens > 0 {
+            return;
+        }
+        match self.opening {
+            // BEGIN alone may be a name (it is no reserved word); CASE and END cannot be.
+            Opening::Routine if is("begin") => self.last = Last::Begin,
+            Opening::Routine if is("atomic") && last == Last::Begin => self.blocks += 1,
+            Opening::Routine if is("case") && self.blocks > 0 => self.blocks += 1,
+            Opening::Routine if is("end") => self.blocks = self.blocks.saturating_sub(1),
+            Opening::Copy if is("from") => self.last = Last::From,
+            Opening::Copy if is("stdin") && last == Last::From => self.reads_stdin = true,
+            _ => {}
+        }
+    }
+}
+
+/// Replaces each parameter `$n` by the string constant `'$n'`, so that a normalised text such as `interval $1` can be
+/// parsed. Quotes, comments and identifiers stay as they are, also what follows a quote that is not closed.
+pub fn replace_parameters(text: &str) -> String {
+    let mut rest = text.as_bytes();
+    let mut out = Vec::with_capacity(text.len() + 16);
+    while let Some(token) = lexer::token(rest, true) {
+        let (found, after) = rest.split_at_checked(token.len).unwrap_or((rest, &[]));
+        if token.kind == Kind::Parameter {
+            out.push(b'\'');
+            out.extend_from_slice(found);
+            out.push(b'\'');
+        } else {
+            out.extend_from_slice(found);
+        }
+        rest = after;
+    }
+    out.extend_from_slice(rest);
+    // Tokens end only before or after ASCII bytes, so this is UTF-8 as the text was.
+    String::from_utf8(out).unwrap_or_else(|_| text.to_owned())
+}
