@@ -1,1 +1,3 @@
-
+mod workload_build;
+mod workload_predicates;
+mod workload_scopes;
