@@ -40,11 +40,11 @@ pub(crate) fn like(column: &str, prefix: bool) -> Expr {
     Expr::Like { test: Box::new(col(column)), pattern: Box::new(val()), prefix, negated: false }
 }
 
-pub(crate) fn all(items: Vec<Expr>) -> Expr {
+pub(crate) fn all_of(items: Vec<Expr>) -> Expr {
     Expr::And(items)
 }
 
-pub(crate) fn any(items: Vec<Expr>) -> Expr {
+pub(crate) fn any_of(items: Vec<Expr>) -> Expr {
     Expr::Or(items)
 }
 

@@ -29,7 +29,7 @@ fn equality_with_a_value_pins() {
     assert_eq!(where_t(cmp(val(), "=", col("t.a"))), "t pin(a)");
     assert_eq!(where_t(pin("public.t.a")), "t pin(a)");
     assert_eq!(where_t(pin("other.t.a")), "t");
-    assert_eq!(where_t(all(vec![pin("c"), pin("a"), pin("a")])), "t pin(a c)");
+    assert_eq!(where_t(all_of(vec![pin("c"), pin("a"), pin("a")])), "t pin(a c)");
     assert_eq!(where_t(cmp(col("a"), "=", call("now", vec![]))), "t pin(a)");
     assert_eq!(where_t(cmp(col("a"), "=", Expr::Other(vec![val(), call("abs", vec![val()])]))), "t pin(a)");
 }
@@ -74,8 +74,8 @@ fn lists_ranges_and_patterns() {
 
 #[test]
 fn a_column_keeps_its_strongest_restriction() {
-    assert_eq!(where_t(all(vec![between("a"), pin("a"), in_list(col("a"), None)])), "t pin(a)");
-    assert_eq!(where_t(all(vec![like("s", true), between("s")])), "t range(s)");
+    assert_eq!(where_t(all_of(vec![between("a"), pin("a"), in_list(col("a"), None)])), "t pin(a)");
+    assert_eq!(where_t(all_of(vec![like("s", true), between("s")])), "t range(s)");
 }
 
 #[test]
@@ -92,23 +92,23 @@ fn rows_compare_column_by_column() {
 
 #[test]
 fn or_restricts_what_every_branch_restricts() {
-    assert_eq!(where_t(any(vec![pin("a"), pin("a")])), "t list(a)");
-    assert_eq!(where_t(any(vec![pin("a"), pin("b")])), "t");
-    assert_eq!(where_t(any(vec![pin("a"), in_list(col("a"), Some(4))])), "t list(a)");
+    assert_eq!(where_t(any_of(vec![pin("a"), pin("a")])), "t list(a)");
+    assert_eq!(where_t(any_of(vec![pin("a"), pin("b")])), "t");
+    assert_eq!(where_t(any_of(vec![pin("a"), in_list(col("a"), Some(4))])), "t list(a)");
     assert_eq!(
-        where_t(any(vec![all(vec![pin("a"), pin("b")]), all(vec![pin("b"), between("a")])])),
+        where_t(any_of(vec![all_of(vec![pin("a"), pin("b")]), all_of(vec![pin("b"), between("a")])])),
         "t list(b) range(a)"
     );
-    assert_eq!(where_t(any(vec![pin("s"), like("s", true)])), "t match(s)");
-    assert_eq!(where_t(any(vec![pin("a")])), "t pin(a)");
-    assert_eq!(where_t(any(vec![])), "t");
-    let optional = any(vec![Expr::IsNull { test: Box::new(val()), negated: false }, pin("a")]);
+    assert_eq!(where_t(any_of(vec![pin("s"), like("s", true)])), "t match(s)");
+    assert_eq!(where_t(any_of(vec![pin("a")])), "t pin(a)");
+    assert_eq!(where_t(any_of(vec![])), "t");
+    let optional = any_of(vec![Expr::IsNull { test: Box::new(val()), negated: false }, pin("a")]);
     assert_eq!(where_t(optional), "t");
-    assert_eq!(where_t(all(vec![pin("c"), any(vec![pin("a"), pin("b")])])), "t pin(c)");
+    assert_eq!(where_t(all_of(vec![pin("c"), any_of(vec![pin("a"), pin("b")])])), "t pin(c)");
     // TPC-H Q19: the join is in every branch.
-    let branch = || all(vec![eq("t.a", "x"), pin("y")]);
+    let branch = || all_of(vec![eq("t.a", "x"), pin("y")]);
     assert_eq!(
-        lines(&shop(), select(&["t", "u"]).filter(any(vec![branch(), branch()]))),
+        lines(&shop(), select(&["t", "u"]).filter(any_of(vec![branch(), branch()]))),
         ["t join(a=u.x)", "u list(y) join(x=t.a)"]
     );
 }
@@ -116,14 +116,14 @@ fn or_restricts_what_every_branch_restricts() {
 #[test]
 fn pins_spread_along_equalities() {
     let query =
-        select(&["t", "u", "v"]).filter(all(vec![eq("t.a", "u.x"), eq("v.x", "u.x"), pin("v.x"), between("b")]));
+        select(&["t", "u", "v"]).filter(all_of(vec![eq("t.a", "u.x"), eq("v.x", "u.x"), pin("v.x"), between("b")]));
     assert_eq!(
         lines(&shop(), query),
         ["t pin(a) range(b) join(a=u.x)", "u pin(x) join(x=t.a x=v.x)", "v pin(x) join(x=u.x)"]
     );
     // Within one table as well, and lists do not spread.
-    assert_eq!(where_t(all(vec![eq("a", "b"), pin("a")])), "t pin(a b)");
-    assert_eq!(where_t(all(vec![eq("a", "b"), in_list(col("a"), None)])), "t list(a)");
+    assert_eq!(where_t(all_of(vec![eq("a", "b"), pin("a")])), "t pin(a b)");
+    assert_eq!(where_t(all_of(vec![eq("a", "b"), in_list(col("a"), None)])), "t list(a)");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn between_columns_and_having() {
         Expr::Between { test: Box::new(val()), low: Box::new(col("a")), high: Box::new(col("b")), negated: false };
     assert_eq!(where_t(query), "t range(a b)");
     let mut grouped = select(&["t"]).group(&["a"]);
-    grouped.having = Some(all(vec![pin("a"), cmp(call("sum", vec![col("b")]), ">", val())]));
+    grouped.having = Some(all_of(vec![pin("a"), cmp(call("sum", vec![col("b")]), ">", val())]));
     assert_eq!(one(grouped), "t pin(a) group(a)");
 }
 
@@ -152,13 +152,13 @@ fn grouped_and_ordered() {
 #[test]
 fn names_resolve_to_the_only_table_that_has_them() {
     // Both have a; x is u's and v's.
-    assert_eq!(lines(&shop(), select(&["t", "u"]).filter(all(vec![pin("a"), pin("x")]))), ["t", "u pin(x)"]);
+    assert_eq!(lines(&shop(), select(&["t", "u"]).filter(all_of(vec![pin("a"), pin("x")]))), ["t", "u pin(x)"]);
     assert_eq!(lines(&shop(), select(&["t z"]).filter(pin("t.a"))), ["t"]);
     assert_eq!(lines(&shop(), select(&["t z"]).filter(pin("z.a"))), ["t pin(a)"]);
     assert_eq!(lines(&shop(), select(&["other.t"]).filter(pin("only_there"))), ["other.t pin(only_there)"]);
     // A self-join names the table twice.
     assert_eq!(
-        lines(&shop(), select(&["t p", "t q"]).filter(all(vec![eq("p.a", "q.b"), pin("p.c")]))),
+        lines(&shop(), select(&["t p", "t q"]).filter(all_of(vec![eq("p.a", "q.b"), pin("p.c")]))),
         ["t pin(c) join(a=t.b)", "t join(b=t.a)"]
     );
 }

@@ -23,7 +23,7 @@ fn inner_joins_pin_both_ways() {
     let query = |pinned| select(&[]).from(join(table("t"), table("u"), eq("t.a", "x"))).filter(pin(pinned));
     assert_eq!(seen(query("x")), ["t pin(a) join(a=u.x)", "u pin(x) join(x=t.a)"]);
     assert_eq!(seen(query("b")), ["t pin(b) join(a=u.x)", "u join(x=t.a)"]);
-    let on = all(vec![eq("t.a", "x"), pin("t.a")]);
+    let on = all_of(vec![eq("t.a", "x"), pin("t.a")]);
     assert_eq!(
         seen(select(&[]).from(join(table("t"), table("u"), on))),
         ["t pin(a) join(a=u.x)", "u pin(x) join(x=t.a)"]
@@ -34,9 +34,12 @@ fn inner_joins_pin_both_ways() {
 fn an_outer_join_pins_only_its_nullable_side() {
     let query = |on| select(&[]).from(left_join(table("t"), table("u"), on));
     // A condition in ON on the left side keeps its rows; on the right side it picks them.
-    assert_eq!(seen(query(all(vec![eq("t.a", "x"), pin("t.b"), pin("y")]))), ["t join(a=u.x)", "u pin(y) join(x=t.a)"]);
-    assert_eq!(seen(query(all(vec![eq("t.a", "x"), pin("x")]))), ["t join(a=u.x)", "u pin(x) join(x=t.a)"]);
-    assert_eq!(seen(query(all(vec![eq("t.a", "x"), pin("t.a")]))), ["t join(a=u.x)", "u join(x=t.a)"]);
+    assert_eq!(
+        seen(query(all_of(vec![eq("t.a", "x"), pin("t.b"), pin("y")]))),
+        ["t join(a=u.x)", "u pin(y) join(x=t.a)"]
+    );
+    assert_eq!(seen(query(all_of(vec![eq("t.a", "x"), pin("x")]))), ["t join(a=u.x)", "u pin(x) join(x=t.a)"]);
+    assert_eq!(seen(query(all_of(vec![eq("t.a", "x"), pin("t.a")]))), ["t join(a=u.x)", "u join(x=t.a)"]);
     // From WHERE a pin of the left side reaches the right one.
     assert_eq!(seen(query(eq("t.a", "x")).filter(pin("t.a"))), ["t pin(a) join(a=u.x)", "u pin(x) join(x=t.a)"]);
     // WHERE on the right side makes it an inner join, which pins the left one.
@@ -52,7 +55,7 @@ fn an_outer_join_pins_only_its_nullable_side() {
     );
     // An inner join inside the nullable side says nothing of the other one.
     let inside =
-        left_join(table("t"), join(table("u"), table("v"), all(vec![eq("u.x", "v.x"), pin("z")])), eq("t.a", "u.x"));
+        left_join(table("t"), join(table("u"), table("v"), all_of(vec![eq("u.x", "v.x"), pin("z")])), eq("t.a", "u.x"));
     assert_eq!(
         seen(select(&[]).from(inside).filter(pin("t.b"))),
         ["t pin(b) join(a=u.x)", "u join(x=t.a x=v.x)", "v pin(z) join(x=u.x)"]
@@ -75,23 +78,23 @@ fn using_and_natural() {
 fn exists_and_in_join_their_outer_query() {
     let inner = || select(&["u"]).filter(eq("x", "t.a"));
     let both = ["t pin(a) join(a=u.x)", "u pin(x) join(x=t.a)"];
-    assert_eq!(seen(select(&["t"]).filter(all(vec![pin("t.a"), exists(inner())]))), both);
-    let pinned_inside = select(&["u"]).filter(all(vec![eq("x", "t.a"), pin("x")]));
+    assert_eq!(seen(select(&["t"]).filter(all_of(vec![pin("t.a"), exists(inner())]))), both);
+    let pinned_inside = select(&["u"]).filter(all_of(vec![eq("x", "t.a"), pin("x")]));
     assert_eq!(seen(select(&["t"]).filter(exists(pinned_inside.clone()))), both);
     // NOT EXISTS: from outside in, not from inside out.
-    assert_eq!(seen(select(&["t"]).filter(all(vec![pin("t.a"), not(exists(inner()))]))), both);
+    assert_eq!(seen(select(&["t"]).filter(all_of(vec![pin("t.a"), not(exists(inner()))]))), both);
     assert_eq!(
         seen(select(&["t"]).filter(not(exists(pinned_inside.clone())))),
         ["t join(a=u.x)", "u pin(x) join(x=t.a)"]
     );
     // Under OR likewise.
     assert_eq!(
-        seen(select(&["t"]).filter(any(vec![exists(pinned_inside), pin("b")]))),
+        seen(select(&["t"]).filter(any_of(vec![exists(pinned_inside), pin("b")]))),
         ["t join(a=u.x)", "u pin(x) join(x=t.a)"]
     );
 
     let keys = || select(&["u"]).outputs(&["x"]);
-    assert_eq!(seen(select(&["t"]).filter(all(vec![in_query(col("a"), keys()), pin("a")]))), both);
+    assert_eq!(seen(select(&["t"]).filter(all_of(vec![in_query(col("a"), keys()), pin("a")]))), both);
     assert_eq!(seen(select(&["t"]).filter(in_query(col("a"), keys().filter(pin("x"))))), both);
     assert_eq!(seen(select(&["t"]).filter(not(in_query(col("a"), keys())))), ["t", "u"]);
     assert_eq!(seen(select(&["t"]).filter(in_query(val(), keys()))), ["t", "u pin(x)"]);
@@ -101,7 +104,7 @@ fn exists_and_in_join_their_outer_query() {
     );
     // A pin from outside does not choose what LIMIT lets through.
     assert_eq!(
-        seen(select(&["t"]).filter(all(vec![in_query(col("a"), keys().limit()), pin("a")]))),
+        seen(select(&["t"]).filter(all_of(vec![in_query(col("a"), keys().limit()), pin("a")]))),
         ["t pin(a) join(a=u.x)", "u join(x=t.a)"]
     );
     assert_eq!(
@@ -112,7 +115,7 @@ fn exists_and_in_join_their_outer_query() {
 
 #[test]
 fn two_levels_down() {
-    let deepest = select(&["v"]).filter(all(vec![eq("v.x", "u.x"), eq("z", "t.a"), pin("z")]));
+    let deepest = select(&["v"]).filter(all_of(vec![eq("v.x", "u.x"), eq("z", "t.a"), pin("z")]));
     let query = |middle: fn(Expr) -> Expr| {
         select(&["t"]).filter(exists(select(&["u"]).filter(middle(exists(deepest.clone())))))
     };
@@ -126,25 +129,25 @@ fn a_scalar_subquery_is_one_value_unless_it_is_correlated() {
     assert_eq!(seen(select(&["t"]).filter(cmp(col("t.a"), "=", scalar(highest())))), ["t pin(a)", "u"]);
     let of_this = highest().filter(eq("y", "t.b"));
     assert_eq!(
-        seen(select(&["t"]).filter(all(vec![cmp(col("t.a"), "=", scalar(of_this)), pin("t.b")]))),
+        seen(select(&["t"]).filter(all_of(vec![cmp(col("t.a"), "=", scalar(of_this)), pin("t.b")]))),
         ["t pin(b) join(b=u.y)", "u pin(y) join(y=t.b)"]
     );
     // In the output list, too, it is read; nothing flows out of it.
-    let shown = select(&["t"]).output("m", scalar(highest().filter(all(vec![eq("y", "t.b"), pin("y")]))));
+    let shown = select(&["t"]).output("m", scalar(highest().filter(all_of(vec![eq("y", "t.b"), pin("y")]))));
     assert_eq!(seen(shown), ["t join(b=u.y)", "u pin(y) join(y=t.b)"]);
-    let all_of = Expr::Subquery {
+    let greater_than_all = Expr::Subquery {
         link: SubqueryLink::Compare,
         test: Some(Box::new(col("t.a"))),
         query: Box::new(select(&["u"]).outputs(&["x"]).filter(pin("y"))),
     };
-    assert_eq!(seen(select(&["t"]).filter(all_of)), ["t", "u pin(y)"]);
+    assert_eq!(seen(select(&["t"]).filter(greater_than_all)), ["t", "u pin(y)"]);
 }
 
 #[test]
 fn subqueries_in_from_pass_their_columns_through() {
     let inner = || select(&["t"]).output("k", col("a")).outputs(&["b"]);
     assert_eq!(seen(select(&[]).from(sub("s", inner())).filter(pin("s.k"))), ["t pin(a)"]);
-    assert_eq!(seen(select(&[]).from(sub("s", inner())).filter(all(vec![between("k"), pin("a")]))), ["t range(a)"]);
+    assert_eq!(seen(select(&[]).from(sub("s", inner())).filter(all_of(vec![between("k"), pin("a")]))), ["t range(a)"]);
     assert_eq!(seen(select(&[]).from(sub("s", inner().limit())).filter(pin("k"))), ["t"]);
     assert_eq!(
         seen(select(&["u"]).from(sub("s", inner().filter(pin("a")))).filter(eq("u.x", "s.k"))),
@@ -259,16 +262,16 @@ fn updates_deletes_and_merges() {
         ["t w pin(a) set(a b)"]
     );
     assert_eq!(
-        seen(update("t z").set("b", col("u.y")).from(table("u")).filter(all(vec![eq("z.a", "u.x"), pin("x")]))),
+        seen(update("t z").set("b", col("u.y")).from(table("u")).filter(all_of(vec![eq("z.a", "u.x"), pin("x")]))),
         ["t w pin(a) join(a=u.x) set(b)", "u pin(x) join(x=t.a)"]
     );
     assert_eq!(
-        seen(delete("t").from(table("u")).filter(all(vec![eq("t.a", "x"), between("b")]))),
+        seen(delete("t").from(table("u")).filter(all_of(vec![eq("t.a", "x"), between("b")]))),
         ["t w range(b) join(a=u.x)", "u join(x=t.a)"]
     );
     // MERGE acts on unmatched source rows as well: its condition limits the target only.
     let merging =
-        merge("t").from(table("u")).set("b", col("y")).filter(all(vec![eq("t.a", "x"), pin("t.b"), pin("y")]));
+        merge("t").from(table("u")).set("b", col("y")).filter(all_of(vec![eq("t.a", "x"), pin("t.b"), pin("y")]));
     assert_eq!(seen(merging), ["t w pin(b) join(a=u.x) set(b)", "u join(x=t.a)"]);
     let one_row = Query::new(StatementKind::Select).output("k", val());
     assert_eq!(seen(merge("t").from(sub("s", one_row)).filter(eq("t.a", "s.k"))), ["t w pin(a)"]);
@@ -277,8 +280,11 @@ fn updates_deletes_and_merges() {
 #[test]
 fn relations_that_are_no_tables() {
     let values = || FromItem::Other { alias: Some("w".to_owned()) };
-    assert_eq!(seen(select(&["t"]).from(values()).filter(all(vec![eq("t.a", "w.id"), pin("b")]))), ["t pin(b)"]);
-    assert_eq!(seen(select(&["t", "pg_class"]).filter(all(vec![eq("t.a", "pg_class.oid"), pin("c")]))), ["t pin(c)"]);
+    assert_eq!(seen(select(&["t"]).from(values()).filter(all_of(vec![eq("t.a", "w.id"), pin("b")]))), ["t pin(b)"]);
+    assert_eq!(
+        seen(select(&["t", "pg_class"]).filter(all_of(vec![eq("t.a", "pg_class.oid"), pin("c")]))),
+        ["t pin(c)"]
+    );
     assert_eq!(seen(select(&["elsewhere.t"]).filter(pin("a"))), Vec::<String>::new());
     // x may be a column of the function: it is not taken for one of the table around.
     let inside = Query::new(StatementKind::Select).from(values()).filter(pin("b"));
