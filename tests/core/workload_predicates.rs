@@ -144,6 +144,12 @@ fn grouped_and_ordered() {
     // ORDER BY means the output of that name before the column.
     assert_eq!(one(select(&["t"]).output("a", col("b")).order(&["a"])), "t order(b)");
     assert_eq!(one(select(&["t"]).output("a", call("max", vec![col("b")])).order(&["a"])), "t");
+    // GROUP BY means the column before the output of that name.
+    assert_eq!(one(select(&["t"]).output("a", col("b")).group(&["a"])), "t group(a)");
+    assert_eq!(one(select(&["t"]).output("k", col("b")).group(&["k"])), "t group(b)");
+    let mut by_row = select(&["t"]);
+    by_row.group_by.push(row(&["b", "c"]));
+    assert_eq!(one(by_row), "t group(b c)");
     let mut by_day = select(&["t"]);
     by_day.group_by.push(call("date_trunc", vec![val(), col("b")]));
     assert_eq!(one(by_day), "t");

@@ -241,6 +241,7 @@ fn upserts_set_columns() {
         sets.iter().fold(insert(target, &[]), |q, c| q.set(c, col(&format!("excluded.{c}"))))
     };
     assert_eq!(seen(insert("up", &[]).set("n", Expr::Other(vec![col("up.n"), val()]))), ["up w ins set(n)"]);
+    assert_eq!(seen(insert("up", &[]).set("n", val()).filter(pin("up.n"))), ["up w ins set(n)"]);
     // Every column named: the primary key repeats the row that is in the way.
     assert_eq!(seen(upsert("up", &["id", "email", "n"])), ["up w ins set(email n)"]);
     assert_eq!(seen(insert("up", &[]).set("id", val())), ["up w ins set(id)"]);

@@ -9,9 +9,9 @@ use crate::model::schema::{Schema, TableName};
 use crate::model::workload::{Family, StatementUse};
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Share of the calls of all joining statements that an equality carries at least. One in a thousand: a schema of a
-/// hundred tables has some hundreds of join pairs, and the ones the application lives on are above it; what is typed by
-/// hand once is not.
+/// Share of the calls of all joining statements that an equality carries at least. One in a thousand, by estimate: a
+/// schema of a hundred tables has some hundreds of join pairs, so that those in regular use are above it, and what was
+/// typed by hand once is not.
 pub const MIN_JOIN_SHARE: f64 = 0.001;
 
 /// A column by its table's name and its own.

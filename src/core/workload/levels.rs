@@ -134,13 +134,17 @@ impl<'a> Walker<'a, '_> {
                 _ => self.read_from(item, &mut conditions),
             }
         }
-        let merge = query.kind == StatementKind::Merge;
+        // INSERT finds no rows: its WHERE is that of ON CONFLICT DO UPDATE. MERGE also acts on source rows without a
+        // match: its condition is that of source LEFT JOIN target.
+        let nullable: Option<BTreeSet<usize>> = match query.kind {
+            StatementKind::Insert => Some(BTreeSet::new()),
+            StatementKind::Merge => Some(target.iter().map(|(reference, _)| *reference).collect()),
+            _ => None,
+        };
         let mut facts = Facts::default();
         for condition in query.filter.iter().chain(&query.having) {
-            self.condition(condition, !merge, &mut facts);
+            self.condition(condition, nullable.is_none(), &mut facts);
         }
-        // MERGE also acts on source rows without a match: its condition is that of source LEFT JOIN target.
-        let nullable = merge.then(|| target.iter().map(|(reference, _)| *reference).collect());
         conditions.push(Condition { facts, nullable });
         self.commit(conditions);
 
@@ -149,7 +153,7 @@ impl<'a> Walker<'a, '_> {
         } else {
             query.assigned.iter().for_each(|(_, value)| drop(self.operand(value)));
         }
-        let grouped = self.columns_of(&query.group_by);
+        let grouped = self.grouped(query);
         let ordered = self.ordered(query);
         self.seen.ordered.extend(ordered);
         let body = self.outputs(query, &grouped);

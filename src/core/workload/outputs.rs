@@ -21,34 +21,38 @@ impl<'a> Walker<'a, '_> {
         }
     }
 
-    pub(super) fn columns_of(&mut self, list: &'a [Expr]) -> BTreeSet<Node> {
+    /// GROUP BY: a bare name is first a column's of this level, then an output's.
+    pub(super) fn grouped(&mut self, query: &'a Query) -> BTreeSet<Node> {
         let mut found = BTreeSet::new();
-        for expr in list {
-            if let Operand::Column(node) = self.operand(expr) {
-                found.insert(node);
+        for expr in &query.group_by {
+            let columns = self.operand(expr).columns();
+            let own = columns.iter().all(|node| self.references.depth(*node) == self.depth());
+            match named_output(query, expr) {
+                Some(output) if columns.is_empty() || !own => found.extend(self.output_column(output)),
+                _ => found.extend(columns),
             }
         }
         found
     }
 
-    /// ORDER BY: a bare name is first an output's.
+    /// ORDER BY: a bare name is first an output's, then a column's.
     pub(super) fn ordered(&mut self, query: &'a Query) -> BTreeSet<Node> {
         let mut found = BTreeSet::new();
         for expr in &query.order_by {
-            let named = single_name(expr)
-                .and_then(|name| query.outputs.iter().find(|(alias, _)| alias.as_deref() == Some(name)))
-                .map(|(_, output)| output);
-            let node = match named {
-                Some(Expr::Column(path)) => self.resolve(path),
-                Some(_) => None,
-                None => match self.operand(expr) {
-                    Operand::Column(node) => Some(node),
-                    _ => None,
-                },
-            };
-            found.extend(node);
+            match named_output(query, expr) {
+                Some(output) => found.extend(self.output_column(output)),
+                None => found.extend(self.operand(expr).columns()),
+            }
         }
         found
+    }
+
+    /// The column that an output shows. Anything else is not looked into: it is walked with the outputs.
+    fn output_column(&mut self, output: &Expr) -> Option<Node> {
+        match output {
+            Expr::Column(path) => self.resolve(path),
+            _ => None,
+        }
     }
 
     /// The outputs as the level around sees them.
@@ -109,6 +113,11 @@ pub(super) fn close_down(body: &mut Body<'_>) {
             *open_down = false;
         }
     }
+}
+
+fn named_output<'a>(query: &'a Query, expr: &Expr) -> Option<&'a Expr> {
+    let name = single_name(expr)?;
+    query.outputs.iter().find(|(alias, _)| alias.as_deref() == Some(name)).map(|(_, output)| output)
 }
 
 pub(super) fn single_name(expr: &Expr) -> Option<&str> {

@@ -101,7 +101,7 @@ impl Operand {
         }
     }
 
-    fn columns(&self) -> Vec<Node> {
+    pub(super) fn columns(&self) -> Vec<Node> {
         match self {
             Self::Column(node) => vec![*node],
             Self::Row(items) => items.iter().flat_map(Self::columns).collect(),

@@ -8,9 +8,10 @@
 use crate::model::statement::StatementKind;
 use crate::model::workload::{StatementUse, WorkloadProfile};
 
-/// Rows per call. One page of a screen list is tens of rows, one batch of a job some hundreds; a report reads on.
+/// Rows per call, by estimate: a page of a list is tens of rows, a batch of a job some hundreds; a report reads on.
 pub const MAX_POINT_ROWS: f64 = 1000.0;
-/// Milliseconds per call, mean. An index lookup takes well under 1 ms; 100 ms is a scan of some 100 MB.
+/// Mean milliseconds per call, by estimate: an index lookup takes well under one, and an application that waits longer
+/// than 100 for a single statement is already called slow.
 pub const MAX_POINT_MS: f64 = 100.0;
 /// At least this share of point work: OLTP. Three quarters, so that neither all calls alone (0.5) nor all time alone does.
 pub const OLTP_POINT_SHARE: f64 = 0.75;
