@@ -1,1 +1,86 @@
-//! (room under construction)
+//! What the query log says of the tables: parsed statements in, access patterns out.
+//!
+//! The life of an entry: it is merged with the others of its id and counted (`coverage`); its tree, unless it is too
+//! deep to walk (`tree`), is walked level by level (`levels`, `joins`, `outputs`), where names find their columns
+//! (`scope`) and conditions are read (`predicates`); pins then spread along the equalities of the statement and what
+//! each reference to a table knows is written down (`spread`). Over all statements come the profile (`profile`) and the
+//! families of columns (`families`). `similar` lends the statements of another table to one that has none.
+
+mod coverage;
+mod families;
+mod joins;
+mod levels;
+mod outputs;
+mod predicates;
+mod profile;
+mod scope;
+mod similar;
+mod spread;
+mod tree;
+
+pub use families::MIN_JOIN_SHARE;
+pub use profile::{MAX_POINT_MS, MAX_POINT_ROWS, OLAP_POINT_SHARE, OLTP_POINT_SHARE};
+pub use similar::{BORROW_SIMILARITY, borrow, similar};
+pub use tree::MAX_DEPTH;
+
+use crate::model::schema::Schema;
+use crate::model::statement::StatementKind;
+use crate::model::workload::{LogEntry, StatementUse, Workload, WorkloadProfile};
+
+/// What a user may say about reading the query log.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct AnalyzeOptions {
+    /// Statements called less often than this are left out: they are listed in the coverage with that reason, but do
+    /// not lower its shares, for it was the user's wish.
+    pub min_calls: f64,
+    /// Used in place of the detected profile.
+    pub profile: Option<WorkloadProfile>,
+}
+
+/// The log's statements, resolved against `schema`. The order of `log` does not matter; entries of one id are summed;
+/// calls, times and rows that are no finite positive numbers count as 0.
+pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> Workload {
+    let mut tally = coverage::Tally::default();
+    let mut tables = scope::Tables::new(schema);
+    let mut statements = Vec::new();
+    for entry in coverage::merge(log) {
+        if entry.calls < options.min_calls {
+            tally.left_out(&entry);
+            continue;
+        }
+        let queries = match entry.parsed {
+            Ok(queries) => queries,
+            Err(reason) => {
+                tally.not_understood(&entry, reason);
+                continue;
+            }
+        };
+        if queries.iter().any(tree::too_deep) {
+            tally.not_understood(&entry, &format!("nested more than {MAX_DEPTH} levels deep"));
+            continue;
+        }
+        tally.understood(&entry);
+        let mut kinds = queries.iter().map(|q| q.kind).filter(|k| *k != StatementKind::Utility);
+        let (Some(kind), uses) = (kinds.next(), queries.iter().flat_map(|q| levels::table_uses(&mut tables, q))) else {
+            continue;
+        };
+        let uses: Vec<_> = uses.collect();
+        if !uses.is_empty() {
+            statements.push(StatementUse {
+                id: entry.id,
+                text: entry.text.to_owned(),
+                kind,
+                calls: entry.calls,
+                total_ms: entry.total_ms,
+                rows: entry.rows,
+                tables: uses,
+            });
+        }
+    }
+    Workload {
+        coverage: tally.coverage(),
+        profile: options.profile.unwrap_or_else(|| profile::detect(&statements)),
+        families: families::find(schema, &statements),
+        statements,
+    }
+}
