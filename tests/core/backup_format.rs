@@ -17,7 +17,7 @@ fn archives_are_known_by_their_magic() {
     for (head, format) in [
         (b"PGDMP\x01\x0e\x00\x04\x08\x01".to_vec(), Custom),
         (b"PGDMP".to_vec(), Custom),
-        (b"PGDMP\x01\x0e\x00\x04\x08\x05".to_vec(), Directory),
+        (b"PGDMP\x01\x0e\x00\x04\x08\x03".to_vec(), Directory),
         (tar(b"toc.dat"), Tar),
     ] {
         assert_eq!(sniff(&head), Some(Content::Backup(format)), "{head:?}");

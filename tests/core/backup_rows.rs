@@ -77,6 +77,7 @@ fn an_escaped_delimiter_or_line_feed_belongs_to_the_value() {
         text("a\\\tb\tc\nd\\\ne\\\\\nf"),
         [vec![value("a\tb"), value("c")], vec![value("d\ne\\")], vec![value("f")]]
     );
+    assert_eq!(text("a\\\n"), [[value("a\n")]]);
 }
 
 #[test]
@@ -170,6 +171,11 @@ fn errors_name_the_row() {
     let error = read(&RowFormat::text(), Some(2), b"1\t2\n1\t2\t3\n", usize::MAX).unwrap_err();
     assert_eq!(error, RowError::FieldCount { row: 2, expected: 2, found: 3 });
     assert_eq!(error.to_string(), "row 2 has 3 fields where 2 are expected");
+    for (format, delimiter) in [(RowFormat::text(), "\t"), (RowFormat::csv(), ",")] {
+        assert_eq!(read(&format, None, delimiter.repeat(1599).as_bytes(), usize::MAX).unwrap()[0].len(), 1600);
+        let error = read(&format, None, delimiter.repeat(9999).as_bytes(), usize::MAX).unwrap_err();
+        assert_eq!(error, RowError::FieldCount { row: 1, expected: 1600, found: 1601 });
+    }
     let error = read(&RowFormat::csv(), None, b"1\n2\n\"3\n4", usize::MAX).unwrap_err();
     assert_eq!(error, RowError::Unterminated { row: 3 });
     assert_eq!(error.problem().sqlstate, "22P04");

@@ -39,10 +39,10 @@ pub fn sniff(head: &[u8]) -> Option<Content> {
     }
 }
 
-/// After the magic: three bytes of version, sizes of an integer and an offset, then the archive's kind, of which 5 is
-/// archDirectory (pg_backup_archiver.h).
+/// After the magic: three bytes of version, sizes of an integer and an offset, then the archive's kind. pg_dump writes the
+/// table of contents of a directory as that of a tar (archTar, 3), so that both can be read the same way.
 fn archive(header: &[u8]) -> BackupFormat {
-    if header.get(5) == Some(&5) { BackupFormat::Directory } else { BackupFormat::Custom }
+    if header.get(5) == Some(&3) { BackupFormat::Directory } else { BackupFormat::Custom }
 }
 
 /// A tar of pg_dump has its table of contents first; another tar is no backup of ours.

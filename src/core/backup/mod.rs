@@ -1,13 +1,14 @@
 //! From the bytes of a backup to rows and statistics.
 //!
 //! Everything here takes foreign bytes as a stream, in chunks cut anywhere, keeps a bounded amount of them and never
-//! panics on any of them. A restore walks through it in this order: [`format`] tells what a file is, [`script`] cuts a
+//! panics on any of them. A restore walks through it in this order: [`mod@format`] tells what a file is, [`script`] cuts a
 //! dump into its statements and the rows of its COPY sections, [`rows`] cuts those into fields, [`profile`] counts what
 //! is in the columns, and [`checksum`] remembers what was there, so that the shards can be compared with it.
 
 pub mod checksum;
 pub mod format;
 mod lexer;
+mod outline;
 pub mod profile;
 pub mod rows;
 pub mod script;

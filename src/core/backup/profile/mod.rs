@@ -1,9 +1,9 @@
 //! One pass over the rows of a table: what is in its columns.
 //!
 //! Values come as text, in the order of the backup. Each column keeps a bounded amount of memory, whatever the table's size:
-//! counts of the most frequent values ([`counter`](self)), a sketch for the number of distinct ones beyond, and a sample of
-//! rows, chosen by a hash of the row's number and thus the same in every run, for the order of values. At the end all of it
-//! becomes a [`TableProfile`].
+//! counts of the most frequent values, a sketch for the number of distinct ones beyond, and a sample of values, chosen by a
+//! hash of the row's number and thus the same in every run, for their order. At the end all of it becomes a
+//! [`TableProfile`].
 
 mod column;
 mod counter;

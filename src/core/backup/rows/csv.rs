@@ -4,7 +4,7 @@
 //! is NULL (`""` is an empty string, nothing at all is NULL by default), and quotes may open and close anywhere in a field
 //! (`a"b,c"d` is one field). Hence this small splitter after CopyReadLineText and CopyReadAttributesCSV.
 
-use super::{Boundary, Field};
+use super::{Boundary, Field, MAX_FIELDS};
 use memchr::memchr2;
 
 /// The bytes with a meaning of their own.
@@ -46,7 +46,7 @@ impl Marks {
         loop {
             let (field, end) = self.field(line, at, null, decoded);
             fields.push(field);
-            if end >= line.len() {
+            if end >= line.len() || fields.len() > MAX_FIELDS {
                 return;
             }
             at = end + 1;

@@ -16,6 +16,12 @@ use super::script::ROW_LIMIT;
 use crate::model::Problem;
 use std::ops::Range;
 
+/// Fields of one row at most: MaxHeapAttributeNumber of PostgreSQL. A gigabyte of delimiters must not become a gigabyte of
+/// fields.
+const MAX_FIELDS: usize = 1600;
+/// Bytes that a buffer keeps from row to row; one huge row must not hold its memory until the end.
+const KEPT_CAPACITY: usize = 1 << 20;
+
 /// Rows count from 1, a header line apart.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RowError {
@@ -23,6 +29,7 @@ pub enum RowError {
     Unterminated { row: u64 },
     #[error("row {row} is too long")]
     TooLong { row: u64 },
+    /// `found` counts no further than one beyond what a table can have.
     #[error("row {row} has {found} fields where {expected} are expected")]
     FieldCount { row: u64, expected: usize, found: usize },
 }
@@ -149,8 +156,8 @@ impl RowReader {
                 self.pending.extend_from_slice(chunk);
                 break;
             };
-            let (line, rest) = chunk.split_at_checked(end + 1).unwrap_or((chunk, &[]));
-            chunk = rest;
+            let (line, rest) = chunk.split_at_checked(end).unwrap_or((chunk, &[]));
+            chunk = rest.get(1..).unwrap_or_default();
             self.boundary = Boundary::default();
             if self.pending.is_empty() {
                 self.line(line, &mut sink)?;
@@ -178,14 +185,13 @@ impl RowReader {
         let mut line = std::mem::take(&mut self.pending);
         let result = self.line(&line, sink);
         line.clear();
-        // One huge row must not hold its memory until the end.
-        line.shrink_to(1 << 20);
+        line.shrink_to(KEPT_CAPACITY);
         self.pending = line;
         result
     }
 
+    /// One row without its line feed.
     fn line(&mut self, line: &[u8], sink: &mut impl FnMut(Row<'_>)) -> Result<(), RowError> {
-        let line = line.strip_suffix(b"\n").unwrap_or(line);
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         if line == b"\\." {
             self.ended = true;
@@ -193,6 +199,7 @@ impl RowReader {
         }
         self.fields.clear();
         self.decoded.clear();
+        self.decoded.shrink_to(KEPT_CAPACITY);
         self.format.split(line, &mut self.fields, &mut self.decoded);
         let mut row = Row { number: 0, line, decoded: &self.decoded, fields: &self.fields };
         if self.format.header && self.header.is_none() {
@@ -204,14 +211,12 @@ impl RowReader {
         }
         self.rows += 1;
         row.number = self.rows;
-        match self.expected {
-            Some(expected) if expected != row.fields.len() => {
-                Err(RowError::FieldCount { row: self.rows, expected, found: row.fields.len() })
-            }
-            _ => {
-                sink(row);
-                Ok(())
-            }
+        let found = row.fields.len();
+        let fits = self.expected.map_or(found <= MAX_FIELDS, |expected| found == expected);
+        if !fits {
+            return Err(RowError::FieldCount { row: self.rows, expected: self.expected.unwrap_or(MAX_FIELDS), found });
         }
+        sink(row);
+        Ok(())
     }
 }

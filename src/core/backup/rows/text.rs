@@ -1,6 +1,6 @@
 //! COPY's text format: one row a line, fields between delimiters, backslash escapes.
 
-use super::{Boundary, Field};
+use super::{Boundary, Field, MAX_FIELDS};
 use memchr::{memchr, memchr2};
 use std::borrow::Cow;
 
@@ -79,6 +79,9 @@ pub(super) fn split(line: &[u8], delimiter: u8, null: &[u8], fields: &mut Vec<Fi
         } else {
             Field::InLine(at..at + raw.len())
         });
+        if fields.len() > MAX_FIELDS {
+            return;
+        }
         at += raw.len() + 1;
     }
 }
