@@ -91,6 +91,15 @@ impl<R: Read> ScriptReader<R> {
         Self { window: Window::new(source), in_rows: false, marker: memmem::Finder::new(b"\n\\.") }
     }
 
+    /// The source, for a question to it: reading from it loses what it gives.
+    pub fn source_mut(&mut self) -> &mut R {
+        self.window.source_mut()
+    }
+
+    pub fn into_source(self) -> R {
+        self.window.into_source()
+    }
+
     /// The next piece, or None at the end of the script. Rows of the last COPY that were not read are skipped.
     pub fn next_piece(&mut self) -> Result<Option<Piece>, ScriptError> {
         while self.read_rows()?.is_some() {}

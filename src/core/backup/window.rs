@@ -24,6 +24,14 @@ impl<R: Read> Window<R> {
         Self { source, buffer: vec![0; CAPACITY], start: 0, end: 0, offset: 0, whole: false }
     }
 
+    pub(super) fn source_mut(&mut self) -> &mut R {
+        &mut self.source
+    }
+
+    pub(super) fn into_source(self) -> R {
+        self.source
+    }
+
     /// What was read and not yet taken.
     pub(super) fn text(&self) -> &[u8] {
         self.buffer.get(self.start..self.end).unwrap_or_default()

@@ -1,0 +1,1 @@
+// In-server tests, one file per area.

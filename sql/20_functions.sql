@@ -1,0 +1,46 @@
+-- The functions. restore_table stands in the schema chosen at CREATE EXTENSION, everything else in schema foreshard.
+
+CREATE FUNCTION restore_table(target pg_catalog.text, backup pg_catalog.text, config pg_catalog.jsonb DEFAULT '{}')
+RETURNS TABLE (job_id pg_catalog.int8, plan_id pg_catalog.int8, relation pg_catalog.regclass, method pg_catalog.text,
+               shard_key pg_catalog.text[], shard_count pg_catalog.int4, rows pg_catalog.int8,
+               seconds pg_catalog.float8, notes pg_catalog.jsonb)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'restore_table_wrapper';
+COMMENT ON FUNCTION restore_table(pg_catalog.text, pg_catalog.text, pg_catalog.jsonb) IS
+    'restores one table of a backup into the shards that its query log, its rows and the nodes ask for';
+
+CREATE FUNCTION foreshard.plan_restore(target pg_catalog.text, backup pg_catalog.text, config pg_catalog.jsonb DEFAULT '{}')
+RETURNS TABLE (rank pg_catalog.int4, chosen pg_catalog.bool, method pg_catalog.text, shard_key pg_catalog.text[],
+               shard_count pg_catalog.int4, cost pg_catalog.float8, because pg_catalog.text, rejected pg_catalog.text,
+               evidence pg_catalog.jsonb, plan_id pg_catalog.int8)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'plan_restore_wrapper';
+COMMENT ON FUNCTION foreshard.plan_restore(pg_catalog.text, pg_catalog.text, pg_catalog.jsonb) IS
+    'says what restore_table would do with the same arguments: one row for each candidate layout, best first';
+
+CREATE FUNCTION foreshard.explain(plan_id pg_catalog.int8) RETURNS pg_catalog.text
+LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'explain_wrapper';
+COMMENT ON FUNCTION foreshard.explain(pg_catalog.int8) IS
+    'tells a plan in words: what was chosen, because of what, and what was not';
+
+CREATE FUNCTION foreshard.verify_table(relation pg_catalog.regclass)
+RETURNS TABLE (shard pg_catalog.regclass, node pg_catalog.text, rows pg_catalog.int8, misplaced_rows pg_catalog.int8,
+               checksum pg_catalog.text, ok pg_catalog.bool)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'verify_table_wrapper';
+COMMENT ON FUNCTION foreshard.verify_table(pg_catalog.regclass) IS
+    'reads every shard of a table: rows, rows that belong elsewhere, and a checksum that does not depend on their order';
+
+CREATE FUNCTION foreshard.add_node(name pg_catalog.text, tablespace pg_catalog.text DEFAULT NULL, server pg_catalog.text DEFAULT NULL,
+                                   capacity pg_catalog.float8 DEFAULT 1.0, zone pg_catalog.text DEFAULT '',
+                                   serves pg_catalog.text[] DEFAULT '{}')
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'add_node_wrapper';
+COMMENT ON FUNCTION foreshard.add_node(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text[]) IS
+    'registers a place for shards: a tablespace of this server, or its default one';
+
+CREATE FUNCTION foreshard.alter_node(name pg_catalog.text, capacity pg_catalog.float8 DEFAULT NULL, zone pg_catalog.text DEFAULT NULL,
+                                     serves pg_catalog.text[] DEFAULT NULL, active pg_catalog.bool DEFAULT NULL)
+RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'alter_node_wrapper';
+COMMENT ON FUNCTION foreshard.alter_node(pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text[], pg_catalog.bool) IS
+    'changes what is given of a node; the next plan follows it';
+
+CREATE FUNCTION foreshard.remove_node(name pg_catalog.text) RETURNS void
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'remove_node_wrapper';
+COMMENT ON FUNCTION foreshard.remove_node(pg_catalog.text) IS 'forgets a node that has no shards';

@@ -1,0 +1,36 @@
+-- What people look at. Tables that were dropped since are left out.
+
+CREATE VIEW foreshard.nodes AS
+SELECT name, tablespace, server, capacity, zone, serves, active, added_at FROM foreshard._nodes;
+COMMENT ON VIEW foreshard.nodes IS 'places where shards live';
+
+CREATE VIEW foreshard.plans AS
+SELECT id AS plan_id, made_at, made_by, target, backup,
+       plan OPERATOR(pg_catalog.#>>) '{layout,method}' AS method,
+       ARRAY(SELECT pg_catalog.jsonb_array_elements_text(plan OPERATOR(pg_catalog.#>) '{layout,key}')) AS shard_key,
+       (plan OPERATOR(pg_catalog.#>>) '{count,count}')::pg_catalog.int4 AS shard_count,
+       plan OPERATOR(pg_catalog.->>) 'hash' AS hash
+FROM foreshard._plans;
+COMMENT ON VIEW foreshard.plans IS 'stored plans; foreshard.explain(plan_id) tells one in words';
+
+CREATE VIEW foreshard.jobs AS
+SELECT id AS job_id, kind, target, state, plan_id, started_by, started_at, finished_at, rows, bytes, message
+FROM foreshard._jobs;
+COMMENT ON VIEW foreshard.jobs IS 'long pieces of work, done or under way';
+
+CREATE VIEW foreshard.tables AS
+SELECT t.relation, t.method, t.shard_key,
+       (SELECT pg_catalog.count(*)::pg_catalog.int4 FROM foreshard._shards s
+        WHERE s.relation OPERATOR(pg_catalog.=) t.relation) AS shard_count,
+       t.plan_id, t.job_id, t.backup, t.checksum, t.restored_at
+FROM foreshard._tables t
+WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) t.relation);
+COMMENT ON VIEW foreshard.tables IS 'restored tables with the strategy that they were restored with';
+
+CREATE VIEW foreshard.shards AS
+SELECT s.relation, s.shard, s.node, pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound,
+       CASE WHEN c.reltuples OPERATOR(pg_catalog.>=) 0 THEN c.reltuples::pg_catalog.int8 END AS rows,
+       pg_catalog.pg_total_relation_size(s.shard) AS bytes
+FROM foreshard._shards s
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) s.shard;
+COMMENT ON VIEW foreshard.shards IS 'the shards of restored tables: node, bound, rows as last analyzed, bytes with indexes';

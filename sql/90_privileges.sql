@@ -1,0 +1,10 @@
+-- Nothing is for PUBLIC: plans hold values of the data, and restoring reads files of the server.
+-- A role that shall use foreshard gets these: USAGE on the schema, EXECUTE on the functions, SELECT, INSERT, UPDATE and
+-- DELETE on the tables, and membership in pg_read_server_files.
+
+REVOKE ALL ON FUNCTION restore_table(pg_catalog.text, pg_catalog.text, pg_catalog.jsonb) FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA foreshard FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA foreshard FROM PUBLIC;
+REVOKE ALL ON SCHEMA foreshard FROM PUBLIC;
+GRANT USAGE ON SCHEMA foreshard TO pg_monitor;
+GRANT SELECT ON foreshard.nodes, foreshard.jobs, foreshard.tables, foreshard.shards TO pg_monitor;

@@ -1,0 +1,120 @@
+//! restore_table, foreshard.plan_restore, foreshard.explain.
+
+use crate::pg::error::{Error, Result};
+use crate::pg::ffi::Session;
+use crate::pg::ledger;
+use crate::pg::restore::{self, Request};
+use foreshard_core::model::Problem;
+use foreshard_core::plan;
+use pgrx::prelude::*;
+use pgrx::{JsonB, pg_sys};
+
+/// Runs the road for a target, raising what went wrong under its name.
+fn on<T>(target: &str, backup: &str, config: JsonB, work: impl FnOnce(&Request, &Session) -> Result<T>) -> T {
+    let session = Session::begin();
+    let outcome = Request::read(target, backup, config.0, &session).and_then(|request| work(&request, &session));
+    match outcome {
+        Ok(value) => value,
+        Err(error) => error.raise(&format!("restore of {target}")),
+    }
+}
+
+fn json(value: &impl serde::Serialize) -> Result<JsonB> {
+    serde_json::to_value(value)
+        .map(JsonB)
+        .map_err(|e| Error::from(Problem::new("XX000", format!("a document cannot be written: {e}"))))
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn plan_restore(
+    target: &str,
+    backup: &str,
+    config: JsonB,
+) -> TableIterator<
+    'static,
+    (
+        name!(rank, i32),
+        name!(chosen, bool),
+        name!(method, String),
+        name!(shard_key, Vec<String>),
+        name!(shard_count, i32),
+        name!(cost, f64),
+        name!(because, String),
+        name!(rejected, Option<String>),
+        name!(evidence, JsonB),
+        name!(plan_id, i64),
+    ),
+> {
+    let rows: Vec<_> = on(target, backup, config, |request, session| {
+        let prepared = restore::prepare(request, session)?;
+        let (plan, id) = (prepared.plan, prepared.plan_id);
+        let chosen = plan.chosen;
+        plan.candidates
+            .into_iter()
+            .enumerate()
+            .map(|(i, candidate)| {
+                Ok((
+                    i32::try_from(i + 1).unwrap_or(i32::MAX),
+                    i == chosen,
+                    candidate.method.name().to_owned(),
+                    candidate.key.to_vec(),
+                    i32::try_from(candidate.shard_count).unwrap_or(i32::MAX),
+                    candidate.cost,
+                    candidate.because,
+                    candidate.rejected,
+                    json(&candidate.evidence)?,
+                    id,
+                ))
+            })
+            .collect::<Result<_>>()
+    });
+    TableIterator::new(rows)
+}
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn restore_table(
+    target: &str,
+    backup: &str,
+    config: JsonB,
+) -> TableIterator<
+    'static,
+    (
+        name!(job_id, i64),
+        name!(plan_id, i64),
+        name!(relation, pg_sys::Oid),
+        name!(method, String),
+        name!(shard_key, Vec<String>),
+        name!(shard_count, i32),
+        name!(rows, i64),
+        name!(seconds, f64),
+        name!(notes, JsonB),
+    ),
+> {
+    let row = on(target, backup, config, |request, session| {
+        let done = restore::restore(request, session)?;
+        let layout = &done.plan.layout;
+        Ok((
+            done.job_id,
+            done.plan_id,
+            crate::pg::catalog::require_table(&request.target)?,
+            layout.method.name().to_owned(),
+            layout.key.to_vec(),
+            i32::try_from(layout.shards.len().max(1)).unwrap_or(i32::MAX),
+            i64::try_from(done.rows).unwrap_or(i64::MAX),
+            done.seconds,
+            json(&done.plan.notes)?,
+        ))
+    });
+    TableIterator::once(row)
+}
+
+#[pg_extern(sql = false)]
+fn explain(plan_id: i64) -> String {
+    let _session = Session::begin();
+    match ledger::plan(plan_id) {
+        Ok(stored) => plan::explain(&stored),
+        Err(error) => error.raise("explaining a plan"),
+    }
+}

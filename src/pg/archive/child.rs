@@ -1,0 +1,141 @@
+//! A pg_restore process whose output this backend reads.
+//!
+//! It is started in the backend's process group, so that a cancel reaches it too, and dies with the backend whatever
+//! happens to that (PR_SET_PDEATHSIG). Descriptors of the server are not passed on. What it says on stderr is kept in
+//! memory and becomes the DETAIL when it fails. Dropping the value ends the process.
+#![allow(unsafe_code)]
+
+use crate::pg::error::Result;
+use crate::pg::{ffi, settings};
+use foreshard_core::model::Problem;
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsRawFd, FromRawFd, RawFd};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+#[derive(Debug)]
+pub struct PgRestore {
+    child: Child,
+    output: ChildStdout,
+    complaints: File,
+}
+
+impl PgRestore {
+    /// Runs `pg_restore <arguments> -f - <archive>`.
+    pub fn start(archive: &str, arguments: &[String]) -> Result<Self> {
+        let program = settings::pg_restore();
+        let failed = |what: &str, error: &std::io::Error| {
+            Problem::new("58P01", format!("could not {what} \"{}\"", program.display()))
+                .detail(format!("The operating system says: {error}."))
+                .hint("Install PostgreSQL's client programs, or set foreshard.pg_restore to the path of a pg_restore.")
+        };
+        let complaints = memory_file().map_err(|e| failed("prepare", &e))?;
+        let errors = complaints.try_clone().map_err(|e| failed("prepare", &e))?;
+        let mut command = Command::new(&program);
+        command
+            .args(arguments)
+            .args(["-f", "-", "--", archive])
+            .env_clear()
+            .env("LC_ALL", "C")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(errors);
+        // SAFETY: only async-signal-safe calls between fork and exec.
+        unsafe {
+            command.pre_exec(|| {
+                libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+                libc::close_range(3, libc::c_uint::MAX, libc::CLOSE_RANGE_CLOEXEC as i32);
+                Ok(())
+            });
+        }
+        let mut child = command.spawn().map_err(|e| failed("start", &e))?;
+        match child.stdout.take() {
+            Some(output) => Ok(Self { child, output, complaints }),
+            None => Err(Problem::new("XX000", "pg_restore was started without an output").into()),
+        }
+    }
+
+    /// Waits for the end of a process whose output was read to its end.
+    ///
+    /// # Errors
+    /// 22P04 or 58030 with what pg_restore said, 0A000 for an archive of a newer pg_dump.
+    pub fn finish(&mut self) -> Result<()> {
+        let status = self.child.wait().map_err(|e| {
+            Problem::new("58030", "could not wait for pg_restore").detail(format!("The operating system says: {e}."))
+        })?;
+        // A cancel kills the whole process group: then the server has something to say before we have.
+        pgrx::check_for_interrupts!();
+        if status.success() {
+            return Ok(());
+        }
+        let said = self.complaints();
+        if let Some(signal) = status.signal() {
+            return Err(Problem::new("58030", "pg_restore was ended by a signal")
+                .detail(format!("Signal {signal}. {said}"))
+                .hint("Look in the system's log for who ended it, for example for lack of memory.")
+                .into());
+        }
+        Err(explain(&said).into())
+    }
+
+    fn complaints(&mut self) -> String {
+        let mut said = Vec::new();
+        // What cannot be read back is only the explanation of an error that is reported anyway.
+        if self.complaints.seek(SeekFrom::Start(0)).is_ok() {
+            let _read = Read::by_ref(&mut self.complaints).take(4096).read_to_end(&mut said);
+        }
+        let said = String::from_utf8_lossy(&said).replace("pg_restore: ", "").replace("error: ", "");
+        said.lines().map(str::trim).filter(|l| !l.is_empty()).collect::<Vec<_>>().join("; ")
+    }
+}
+
+/// What pg_restore says, as a problem.
+fn explain(said: &str) -> Problem {
+    if said.contains("unsupported version") {
+        return Problem::new("0A000", "the archive was made by a newer pg_dump")
+            .detail(format!("pg_restore says: {said}."))
+            .hint("Set foreshard.pg_restore to a pg_restore at least as new as that pg_dump.");
+    }
+    if said.contains("not built with") || said.contains("compression is not supported") {
+        return Problem::new("0A000", "the archive uses a compression that pg_restore does not have")
+            .detail(format!("pg_restore says: {said}."))
+            .hint("Set foreshard.pg_restore to a pg_restore with that compression.");
+    }
+    if said.contains("Permission denied") {
+        return Problem::new("42501", "the server may not read the backup")
+            .detail(format!("pg_restore says: {said}."))
+            .hint("Give the server's operating-system user the right to read it.");
+    }
+    Problem::new("22P04", "could not read the backup")
+        .detail(format!("pg_restore says: {said}."))
+        .hint("The file is damaged or incomplete, or is no archive: check it with pg_restore -l, and take the backup again.")
+}
+
+impl Read for PgRestore {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        ffi::wait_readable(self.output.as_raw_fd());
+        self.output.read(buffer)
+    }
+}
+
+impl Drop for PgRestore {
+    fn drop(&mut self) {
+        // It has ended already, or nobody wants the rest.
+        let _killed = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+/// A file without a name, in memory.
+fn memory_file() -> std::io::Result<File> {
+    // SAFETY: a NUL-terminated name; the descriptor returned is ours alone.
+    let fd: RawFd = unsafe { libc::memfd_create(c"pg_restore errors".as_ptr(), libc::MFD_CLOEXEC) };
+    if fd < 0 {
+        return Err(std::io::Error::last_os_error());
+    }
+    // SAFETY: see above.
+    let mut file = unsafe { File::from_raw_fd(fd) };
+    file.flush()?;
+    Ok(file)
+}

@@ -1,0 +1,178 @@
+//! The rows of one table, section by section.
+//!
+//! A script has a COPY for the table, or one for each partition of a partitioned table; a file of rows is one section
+//! by itself. Everything else in a script is passed over, except what the restore must know: the last values of the
+//! table's sequences, and INSERT statements, which are no COPY and are refused.
+
+use super::{Bytes, starts_with_word};
+use crate::pg::error::Result;
+use crate::pg::{ffi, tree};
+use foreshard_core::backup::script::{Piece, ScriptReader};
+use foreshard_core::model::config::{BackupFormat, CopyOptions};
+use foreshard_core::model::{Problem, TableName};
+use pgrx::pg_sys;
+use std::io::Read;
+
+/// One run of rows.
+#[derive(Debug, Clone)]
+pub struct Section {
+    /// Column names in the order of the fields; None: all columns of the table that are not generated.
+    pub columns: Option<Vec<String>>,
+    /// How the rows are written.
+    pub csv: bool,
+    pub copy: CopyOptions,
+}
+
+/// What setval says of a sequence.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SequenceState {
+    pub sequence: TableName,
+    /// `value, is_called`, as setval takes them.
+    pub arguments: String,
+}
+
+#[derive(Debug)]
+pub struct Data {
+    source: Source,
+    tables: Vec<TableName>,
+    sequences: Vec<TableName>,
+    states: Vec<SequenceState>,
+    encoding: Option<String>,
+}
+
+#[derive(Debug)]
+enum Source {
+    Script(ScriptReader<Bytes>),
+    Rows { bytes: Bytes, section: Option<Section> },
+}
+
+/// Bytes of a file of rows read at a time: large enough for few calls, small beside work_mem.
+const BLOCK: usize = 256 << 10;
+
+impl Data {
+    pub(super) fn script(
+        script: ScriptReader<Bytes>,
+        tables: Vec<TableName>,
+        sequences: Vec<TableName>,
+        encoding: Option<String>,
+    ) -> Self {
+        Self { source: Source::Script(script), tables, sequences, states: Vec::new(), encoding }
+    }
+
+    pub(super) fn rows(bytes: Bytes, format: BackupFormat, copy: CopyOptions) -> Self {
+        let section = Section { columns: copy.columns.clone(), csv: format == BackupFormat::Csv, copy };
+        Self {
+            source: Source::Rows { bytes, section: Some(section) },
+            tables: Vec::new(),
+            sequences: Vec::new(),
+            states: Vec::new(),
+            encoding: None,
+        }
+    }
+
+    /// The next section, or None after the last one. Rows of the section before that were not read are passed over.
+    pub fn next_section(&mut self) -> Result<Option<Section>> {
+        let script = match &mut self.source {
+            Source::Rows { section, .. } => return Ok(section.take()),
+            Source::Script(script) => script,
+        };
+        loop {
+            let piece = match script.next_piece() {
+                Ok(Some(piece)) => piece,
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(script.source_mut().cause(&error)),
+            };
+            match piece {
+                Piece::CopyIn(text) => {
+                    let header = tree::with(&String::from_utf8_lossy(&text), |nodes| {
+                        let copy = nodes.first().and_then(|n| n.get::<pg_sys::CopyStmt>())?;
+                        Some((tree::table_name(copy.relation, "public")?, tree::strings(copy.attlist)))
+                    })?;
+                    if let Some((table, columns)) = header
+                        && self.tables.contains(&table)
+                    {
+                        let copy = CopyOptions { encoding: self.encoding.clone(), ..CopyOptions::default() };
+                        return Ok(Some(Section { columns: Some(columns), csv: false, copy }));
+                    }
+                }
+                Piece::Statement(text) => {
+                    let text = String::from_utf8_lossy(&text);
+                    if starts_with_word(&text, "insert") {
+                        refuse_insert(&text, &self.tables)?;
+                    } else if starts_with_word(&text, "select") {
+                        self.states.extend(sequence_state(&text).filter(|s| self.sequences.contains(&s.sequence)));
+                    }
+                }
+                Piece::Meta(_) => {}
+            }
+        }
+    }
+
+    /// Puts the next bytes of the section into `chunk`: whole lines of a script, any bytes of a file of rows. False
+    /// after the last one.
+    pub fn next_chunk(&mut self, chunk: &mut Vec<u8>) -> Result<bool> {
+        chunk.clear();
+        match &mut self.source {
+            Source::Script(script) => match script.read_rows() {
+                Ok(Some(rows)) => {
+                    chunk.extend_from_slice(rows);
+                    Ok(true)
+                }
+                Ok(None) => Ok(false),
+                Err(error) => Err(script.source_mut().cause(&error)),
+            },
+            Source::Rows { bytes, .. } => {
+                chunk.resize(BLOCK, 0);
+                let read = bytes.read(chunk).map_err(|e| {
+                    Problem::new("58030", "could not read the backup").detail(format!("The operating system says: {e}."))
+                })?;
+                chunk.truncate(read);
+                Ok(read > 0)
+            }
+        }
+    }
+
+    /// After the last section: did the source end well, and what were the sequences' states?
+    pub fn finish(self) -> Result<Vec<SequenceState>> {
+        match self.source {
+            Source::Script(script) => script.into_source().finish()?,
+            Source::Rows { mut bytes, .. } => bytes.finish()?,
+        }
+        Ok(self.states)
+    }
+}
+
+/// INSERT statements are not loaded; those of other tables do not matter.
+fn refuse_insert(text: &str, tables: &[TableName]) -> Result<()> {
+    // Only the head is parsed: a multi-row INSERT may have megabytes of values.
+    let head: String = text.chars().take(1000).collect();
+    let name = head.split_ascii_whitespace().nth(2).unwrap_or_default().to_owned();
+    let ours = tables.iter().any(|t| {
+        let qualified = ffi::quote_table(t);
+        name == qualified || name == ffi::quote_ident(&t.name) || head.get(12..).is_some_and(|h| h.starts_with(&qualified))
+    });
+    if !ours {
+        return Ok(());
+    }
+    Err(Problem::new("0A000", "the backup holds the rows as INSERT statements")
+        .detail(format!("It was made with --inserts, --column-inserts or --rows-per-insert: \"{name}\" has no COPY section."))
+        .hint("Take the backup without these options; COPY is also several times faster.")
+        .into())
+}
+
+/// `SELECT pg_catalog.setval('schema.sequence', value, is_called)`.
+fn sequence_state(text: &str) -> Option<SequenceState> {
+    let (_, call) = text.split_once("setval(")?;
+    let (name, arguments) = call.rsplit_once("', ")?;
+    let name = name.strip_prefix('\'')?.replace("''", "'");
+    let arguments = arguments.trim_end_matches(')').trim().to_owned();
+    let plain = arguments.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b',' | b' '));
+    // The name is written as an identifier: the grammar that reads it is the server's.
+    let sequence = tree::with(&format!("TABLE {name}"), |nodes| {
+        let select = nodes.first().and_then(|n| n.get::<pg_sys::SelectStmt>())?;
+        let relation = tree::items(select.fromClause).next()?.get::<pg_sys::RangeVar>()?;
+        tree::table_name(std::ptr::from_ref(relation).cast_mut(), "public")
+    })
+    .ok()??;
+    plain.then_some(SequenceState { sequence, arguments })
+}

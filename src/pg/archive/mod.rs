@@ -1,0 +1,154 @@
+//! A backup, whatever its format: what it defines, and its rows.
+//!
+//! Archives are read through the server's own pg_restore, which knows every format and compression; its output and a
+//! plain dump are the same SQL script to us. Rows can be read as often as wanted: once for the profile, once for the load.
+
+mod child;
+mod data;
+mod file;
+
+pub use data::{Data, Section, SequenceState};
+
+use super::definition::{Definitions, Reader, like_table};
+use super::error::{Error, Result};
+use super::catalog;
+use child::PgRestore;
+use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
+use foreshard_core::model::config::{BackupFormat, CopyOptions};
+use foreshard_core::model::{Config, Problem, TableName};
+use std::fs::File;
+use std::io::Read;
+
+#[derive(Debug)]
+pub struct Backup {
+    path: String,
+    format: BackupFormat,
+    copy: CopyOptions,
+    like: Option<TableName>,
+}
+
+/// A script's bytes: a child's output, or a file.
+#[derive(Debug)]
+enum Bytes {
+    Child(PgRestore),
+    File(File),
+}
+
+impl Read for Bytes {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Child(child) => child.read(buffer),
+            Self::File(file) => {
+                pgrx::check_for_interrupts!();
+                file.read(buffer)
+            }
+        }
+    }
+}
+
+impl Bytes {
+    /// After the last byte: did the source end well?
+    fn finish(&mut self) -> Result<()> {
+        match self {
+            Self::Child(child) => child.finish(),
+            Self::File(_) => Ok(()),
+        }
+    }
+
+    /// The cause of a script's error: a child that failed cuts its output off, and knows why.
+    fn cause(&mut self, error: &ScriptError) -> Error {
+        match error {
+            ScriptError::TruncatedData { .. } | ScriptError::TruncatedStatement { .. } => {
+                self.finish().err().unwrap_or_else(|| error.problem().into())
+            }
+            _ => error.problem().into(),
+        }
+    }
+}
+
+impl Backup {
+    /// Finds out what the backup is; reads no more than its head.
+    ///
+    /// # Errors
+    /// 42501 without the right to read server files, and those of [`file::format`].
+    pub fn open(path: &str, config: &Config, schema: Option<&str>) -> Result<Self> {
+        if !catalog::may_read_server_files() {
+            return Err(Problem::new("42501", "permission denied to restore from a file of the server")
+                .detail("Only roles with privileges of the \"pg_read_server_files\" role may read files of the server.")
+                .hint("Ask a superuser: GRANT pg_read_server_files TO this role.")
+                .into());
+        }
+        let format = file::format(path, config.format)?;
+        let like = config.like.as_deref().map(|name| catalog::resolve_name(name, schema)).transpose()?;
+        let rows_only = matches!(format, BackupFormat::Csv | BackupFormat::Text);
+        match (&like, rows_only) {
+            (None, true) => Err(Problem::new("22023", "a backup of rows needs the definition of its table")
+                .detail("A CSV or COPY-text file does not say what its columns are.")
+                .hint("Name a table of this database that has them: {\"like\": \"schema.table\"}.")
+                .into()),
+            (Some(_), false) => Err(Problem::new("22023", "\"like\" goes with a backup of rows only")
+                .detail(format!("A backup of the format {} brings the table's definition along.", file::name(format)))
+                .hint("Leave \"like\" out, or use \"source\" to name the table in the backup.")
+                .into()),
+            _ => Ok(Self { path: path.to_owned(), format, copy: config.copy.clone(), like }),
+        }
+    }
+
+    /// The table that a backup of rows is like.
+    pub fn like(&self) -> Option<&TableName> {
+        self.like.as_ref()
+    }
+
+    /// Reads everything that the backup defines.
+    pub fn definitions(&self) -> Result<Definitions> {
+        if let Some(like) = &self.like {
+            return like_table(like);
+        }
+        let mut script = self.script(&["--schema-only".to_owned()])?;
+        let mut reader = Reader::new();
+        loop {
+            let piece = match script.next_piece() {
+                Ok(Some(piece)) => piece,
+                Ok(None) => break,
+                Err(error) => return Err(script.source_mut().cause(&error)),
+            };
+            if let Piece::Statement(text) = piece {
+                match std::str::from_utf8(&text) {
+                    Ok(text) if !starts_with_word(text, "insert") => reader.statement(text),
+                    Ok(_) => {}
+                    Err(_) => reader.statement(&String::from_utf8_lossy(&text)),
+                }
+            }
+        }
+        script.into_source().finish()?;
+        Ok(reader.finish())
+    }
+
+    /// Opens the rows of `tables` (the table and its partitions) and the states of `sequences`.
+    pub fn data(&self, tables: &[TableName], sequences: &[TableName], encoding: Option<&str>) -> Result<Data> {
+        if self.like.is_some() {
+            let file = file::open(&self.path)?;
+            return Ok(Data::rows(Bytes::File(file), self.format, self.copy.clone()));
+        }
+        let mut arguments = vec!["--data-only".to_owned()];
+        for table in tables.iter().chain(sequences) {
+            arguments.push(format!("--schema={}", table.schema));
+            arguments.push(format!("--table={}", table.name));
+        }
+        Ok(Data::script(self.script(&arguments)?, tables.to_vec(), sequences.to_vec(), encoding.map(str::to_owned)))
+    }
+
+    fn script(&self, arguments: &[String]) -> Result<ScriptReader<Bytes>> {
+        let bytes = match self.format {
+            BackupFormat::Plain => Bytes::File(file::open(&self.path)?),
+            _ => Bytes::Child(PgRestore::start(&self.path, arguments)?),
+        };
+        Ok(ScriptReader::new(bytes))
+    }
+}
+
+/// The statement's first word, in any case.
+fn starts_with_word(text: &str, word: &str) -> bool {
+    text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word))
+        && text.as_bytes().get(word.len()).is_some_and(u8::is_ascii_whitespace)
+}

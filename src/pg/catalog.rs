@@ -1,0 +1,184 @@
+//! Questions to the live catalog, answered as plain data. All queries qualify their names; the search_path is pinned.
+#![allow(unsafe_code)]
+
+use super::error::Result;
+use super::ffi;
+use foreshard_core::model::{Problem, TableName};
+use pgrx::prelude::*;
+use pgrx::{IntoDatum, pg_sys};
+
+/// The caller may read files with the server's rights.
+pub fn may_read_server_files() -> bool {
+    let role = pg_sys::Oid::from(pg_sys::ROLE_PG_READ_SERVER_FILES);
+    // SAFETY: plain catalog look-up for the current user.
+    unsafe { pg_sys::has_privs_of_role(pg_sys::GetUserId(), role) }
+}
+
+/// Text is handled as UTF-8 throughout.
+pub fn database_is_utf8() -> bool {
+    // SAFETY: reads the database's encoding.
+    unsafe { pg_sys::GetDatabaseEncoding() == pg_sys::pg_enc::PG_UTF8 as i32 }
+}
+
+/// A name as users write it (`orders`, `public.orders`, `"Odd"."Name"`); `schema` stands in for a missing one.
+///
+/// # Errors
+/// 42602 when it is no name, 3F000 when there is no schema to create in.
+pub fn resolve_name(text: &str, schema: Option<&str>) -> Result<TableName> {
+    let parts: Option<Vec<String>> = ffi::subtransaction(true, || {
+        Ok(Spi::get_one_with_args("SELECT pg_catalog.parse_ident($1)", &[text.into()])?)
+    })
+    .map_err(|e| {
+        e.into_problems()
+            .into_iter()
+            .map(|p| Problem::new("42602", format!("\"{text}\" is not a table's name")).detail(format!("The server says: {}.", p.message)))
+            .map(|p| p.hint("Write schema.table, with double quotes around parts that need them."))
+            .collect::<Vec<_>>()
+    })?;
+    match parts.unwrap_or_default().as_slice() {
+        [name] => match schema {
+            Some(schema) => Ok(TableName::new(schema, clip(name))),
+            None => Err(Problem::new("3F000", "no schema has been selected to create in")
+                .hint("Write the table's name with its schema.")
+                .into()),
+        },
+        [schema, name] => Ok(TableName::new(clip(schema), clip(name))),
+        _ => Err(Problem::new("42602", format!("\"{text}\" is not a table's name"))
+            .detail("It has more parts than a schema and a table.")
+            .hint("Write schema.table.")
+            .into()),
+    }
+}
+
+/// Identifiers are cut to 63 bytes by the server; do it at a character, as the server does.
+pub fn clip(name: &str) -> String {
+    let mut end = name.len().min(pg_sys::NAMEDATALEN as usize - 1);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    name.get(..end).unwrap_or(name).to_owned()
+}
+
+pub fn relation_oid(name: &TableName) -> Result<Option<pg_sys::Oid>> {
+    Ok(Spi::get_one_with_args(
+        "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relname = $2",
+        &[name.schema.clone().into(), name.name.clone().into()],
+    )
+    .or_else(none_found)?)
+}
+
+/// The words for what a relation is; None when there is none of that name.
+pub fn relation_kind(name: &TableName) -> Result<Option<String>> {
+    Ok(Spi::get_one_with_args(
+        "SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
+             WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index'
+             WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'composite type' ELSE 'relation' END
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relname = $2",
+        &[name.schema.clone().into(), name.name.clone().into()],
+    )
+    .or_else(none_found)?)
+}
+
+pub fn schema_exists(name: &str) -> Result<bool> {
+    exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", name)
+}
+
+pub fn role_exists(name: &str) -> Result<bool> {
+    exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)", name)
+}
+
+pub fn publication_exists(name: &str) -> Result<bool> {
+    exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = $1)", name)
+}
+
+pub fn extension_installed(name: &str) -> Result<bool> {
+    exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = $1)", name)
+}
+
+fn exists(query: &str, name: &str) -> Result<bool> {
+    Ok(Spi::get_one_with_args(query, &[name.into()])?.unwrap_or(false))
+}
+
+/// The OID of a table that must be there.
+///
+/// # Errors
+/// 42P01 or 42809.
+pub fn require_table(name: &TableName) -> Result<pg_sys::Oid> {
+    match (relation_oid(name)?, relation_kind(name)?.as_deref()) {
+        (Some(oid), Some("table" | "partitioned table")) => Ok(oid),
+        (Some(_), kind) => {
+            Err(Problem::new("42809", format!("\"{name}\" is not a table"))
+                .detail(format!("It is a {}.", kind.unwrap_or("relation")))
+                .into())
+        }
+        (None, _) => Err(Problem::new("42P01", format!("table \"{name}\" does not exist")).into()),
+    }
+}
+
+/// Does `table` have a unique or primary key on exactly these columns? Foreign keys need one.
+pub fn has_unique_key(table: &TableName, columns: &[String]) -> Result<bool> {
+    let mut wanted: Vec<String> = columns.to_vec();
+    wanted.sort();
+    Ok(Spi::get_one_with_args(
+        "SELECT EXISTS (
+             SELECT FROM pg_catalog.pg_index i
+             JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE n.nspname = $1 AND c.relname = $2 AND i.indisunique AND i.indpred IS NULL AND i.indexprs IS NULL
+               AND (SELECT pg_catalog.array_agg(a.attname::pg_catalog.text ORDER BY a.attname::pg_catalog.text COLLATE \"C\")
+                    FROM pg_catalog.pg_attribute a
+                    WHERE a.attrelid = c.oid AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]))
+                   OPERATOR(pg_catalog.=) $3)",
+        &[table.schema.clone().into(), table.name.clone().into(), wanted.into()],
+    )?
+    .unwrap_or(false))
+}
+
+/// The leaf partitions of a table (itself when it is a plain one), by name.
+pub fn leaves(table: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, TableName)>> {
+    Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_catalog.text
+             FROM (SELECT relid FROM pg_catalog.pg_partition_tree($1) WHERE isleaf
+                   UNION SELECT $1 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_partition_tree($1))) t
+             JOIN pg_catalog.pg_class c ON c.oid = t.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind IN ('r', 'p', 'f')
+             ORDER BY n.nspname, c.relname",
+            None,
+            &[table.into()],
+        )?;
+        let mut found = Vec::new();
+        for row in rows {
+            if let (Some(oid), Some(schema), Some(name)) =
+                (row.get(1)?, row.get::<String>(2)?, row.get::<String>(3)?)
+            {
+                found.push((oid, TableName::new(schema, name)));
+            }
+        }
+        Ok(found)
+    })
+}
+
+/// A query that finds no row is an answer.
+fn none_found<T: IntoDatum>(error: pgrx::spi::Error) -> std::result::Result<Option<T>, pgrx::spi::Error> {
+    match error {
+        pgrx::spi::Error::InvalidPosition => Ok(None),
+        other => Err(other),
+    }
+}
+
+/// A type of that name, as `format_type` writes it, exists here.
+pub fn type_exists(name: &str) -> bool {
+    ffi::subtransaction(true, || {
+        Ok(Spi::get_one_with_args::<bool>("SELECT pg_catalog.to_regtype($1) IS NOT NULL", &[name.into()])?)
+    })
+    .ok()
+    .flatten()
+    .unwrap_or(false)
+}
+
+/// The condition that a partition's bounds put on its rows; None for a table that is no partition.
+pub fn partition_constraint(partition: pg_sys::Oid) -> Result<Option<String>> {
+    Ok(Spi::get_one_with_args("SELECT pg_catalog.pg_get_partition_constraintdef($1)", &[partition.into()])?)
+}

@@ -1,0 +1,173 @@
+//! Every difference between server versions, and nothing else.
+#![allow(unsafe_code)]
+
+use pgrx::pg_sys;
+use std::ffi::{c_char, c_void};
+
+type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
+
+unsafe extern "C-unwind" {
+    #[cfg_attr(any(feature = "pg16", feature = "pg17", feature = "pg18"), link_name = "raw_expression_tree_walker_impl")]
+    fn raw_expression_tree_walker(node: *mut pg_sys::Node, walker: Option<Walker>, context: *mut c_void) -> bool;
+}
+
+/// Calls `walker` for each child of a raw expression node.
+///
+/// # Safety
+/// `node` is a valid raw parse node; `context` is what `walker` expects.
+pub unsafe fn walk_raw_expression(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
+    // SAFETY: passed on from the caller.
+    unsafe { raw_expression_tree_walker(node, Some(walker), context) }
+}
+
+/// The characters of a String node: a `Value` until 14, a node of its own since.
+#[cfg(feature = "pg14")]
+pub fn string_value(node: *mut pg_sys::Node) -> *const c_char {
+    // SAFETY: the caller has checked the tag T_String.
+    unsafe { (*node.cast::<pg_sys::Value>()).val.str_ }
+}
+
+#[cfg(not(feature = "pg14"))]
+pub fn string_value(node: *mut pg_sys::Node) -> *const c_char {
+    // SAFETY: the caller has checked the tag T_String.
+    unsafe { (*node.cast::<pg_sys::String>()).sval }
+}
+
+/// The text of a string constant; None for other constants.
+pub fn constant_text(node: super::tree::Node<'_>) -> Option<String> {
+    let constant = node.get::<pg_sys::A_Const>()?;
+    #[cfg(not(feature = "pg14"))]
+    // SAFETY: the union's first member is the tag of whatever it holds.
+    unsafe {
+        (constant.val.node.type_ == pg_sys::NodeTag::T_String).then(|| super::tree::text(constant.val.sval.sval))?
+    }
+    #[cfg(feature = "pg14")]
+    // SAFETY: the value's tag says which member of the union is set.
+    unsafe {
+        (constant.val.type_ == pg_sys::NodeTag::T_String).then(|| super::tree::text(constant.val.val.str_))?
+    }
+}
+
+/// The value of an integer constant; None for other nodes.
+pub fn constant_integer(node: super::tree::Node<'_>) -> Option<i32> {
+    let constant = node.get::<pg_sys::A_Const>()?;
+    #[cfg(not(feature = "pg14"))]
+    // SAFETY: the union's first member is the tag of whatever it holds.
+    unsafe {
+        (constant.val.node.type_ == pg_sys::NodeTag::T_Integer).then(|| constant.val.ival.ival)
+    }
+    #[cfg(feature = "pg14")]
+    // SAFETY: the value's tag says which member of the union is set.
+    unsafe {
+        (constant.val.type_ == pg_sys::NodeTag::T_Integer).then(|| constant.val.val.ival)
+    }
+}
+
+/// Tables named by ALTER PUBLICATION … ADD TABLE: a list of relations until 14, of publication objects since.
+pub fn publication_tables(statement: &pg_sys::AlterPublicationStmt) -> Vec<*mut pg_sys::RangeVar> {
+    #[cfg(feature = "pg14")]
+    {
+        super::tree::items(statement.tables).map(|n| n.as_ptr().cast()).collect()
+    }
+    #[cfg(not(feature = "pg14"))]
+    super::tree::items(statement.pubobjects)
+        .filter_map(|o| o.get::<pg_sys::PublicationObjSpec>())
+        .filter_map(|o| super::tree::field(o.pubtable))
+        .map(|t| t.relation)
+        .collect()
+}
+
+/// The relation that a CREATE VIEW, MATERIALIZED VIEW or FOREIGN TABLE makes, with the word for what it is.
+pub fn created_relation(node: super::tree::Node<'_>) -> Option<(*mut pg_sys::RangeVar, &'static str)> {
+    let ptr = node.as_ptr();
+    // SAFETY: each cast follows the check of the node's tag.
+    unsafe {
+        match node.tag() {
+            pg_sys::NodeTag::T_ViewStmt => Some(((*ptr.cast::<pg_sys::ViewStmt>()).view, "view")),
+            pg_sys::NodeTag::T_CreateTableAsStmt => {
+                let into = (*ptr.cast::<pg_sys::CreateTableAsStmt>()).into;
+                into.as_ref().map(|i| (i.rel, "materialized view"))
+            }
+            pg_sys::NodeTag::T_CreateForeignTableStmt => {
+                Some(((*ptr.cast::<pg_sys::CreateForeignTableStmt>()).base.relation, "foreign table"))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Refuses settings under our prefix that we do not define.
+pub fn reserve_prefix(prefix: &std::ffi::CStr) {
+    // SAFETY: a NUL-terminated string that the server copies.
+    unsafe {
+        #[cfg(feature = "pg14")]
+        pg_sys::EmitWarningsOnPlaceholders(prefix.as_ptr());
+        #[cfg(not(feature = "pg14"))]
+        pg_sys::MarkGUCPrefixReserved(prefix.as_ptr());
+    }
+}
+
+/// The partitioning strategy: a word until 15, an enumeration since.
+pub fn set_partition_strategy(spec: &mut pg_sys::PartitionSpec, method: foreshard_core::model::Method) {
+    #[cfg(any(feature = "pg14", feature = "pg15"))]
+    {
+        let word = super::ffi::cstring(method.name());
+        // SAFETY: pstrdup copies a NUL-terminated string into the current memory context.
+        spec.strategy = unsafe { pg_sys::pstrdup(word.as_ptr()) };
+    }
+    #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+    {
+        use foreshard_core::model::Method;
+        spec.strategy = match method {
+            Method::Range => pg_sys::PartitionStrategy::PARTITION_STRATEGY_RANGE,
+            Method::List => pg_sys::PartitionStrategy::PARTITION_STRATEGY_LIST,
+            _ => pg_sys::PartitionStrategy::PARTITION_STRATEGY_HASH,
+        };
+    }
+}
+
+/// Leaves one table in an ALTER PUBLICATION … ADD TABLE, under its new name.
+pub fn publish_only(
+    statement: &mut pg_sys::AlterPublicationStmt,
+    source: &foreshard_core::model::TableName,
+    target: *mut pg_sys::RangeVar,
+) {
+    #[cfg(feature = "pg14")]
+    // SAFETY: a list of one pointer.
+    unsafe {
+        let _only_one = source;
+        statement.tables = pg_sys::lappend(std::ptr::null_mut(), target.cast());
+    }
+    #[cfg(not(feature = "pg14"))]
+    for object in super::tree::items(statement.pubobjects) {
+        let Some(found) = object.get::<pg_sys::PublicationObjSpec>() else { continue };
+        if super::tree::field(found.pubtable)
+            .and_then(|t| super::tree::table_name(t.relation, "public"))
+            .as_ref()
+            == Some(source)
+        {
+            // SAFETY: the tree was parsed for this use and is ours to change.
+            unsafe {
+                (*found.pubtable).relation = target;
+                statement.pubobjects = pg_sys::lappend(std::ptr::null_mut(), object.as_ptr().cast());
+            }
+            return;
+        }
+    }
+}
+
+/// Changes a string constant.
+pub fn set_constant_text(node: super::tree::Node<'_>, text: *mut c_char) {
+    // SAFETY: the caller has seen through `constant_text` that it is a string constant; the tree is its own.
+    unsafe {
+        let constant = node.as_ptr().cast::<pg_sys::A_Const>();
+        #[cfg(not(feature = "pg14"))]
+        {
+            (*constant).val.sval.sval = text;
+        }
+        #[cfg(feature = "pg14")]
+        {
+            (*constant).val.val.str_ = text;
+        }
+    }
+}

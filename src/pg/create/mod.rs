@@ -1,0 +1,77 @@
+//! Creating the restored table: the statements of a definition, changed to the chosen layout, in the right order.
+//!
+//! [`carry`] decides what becomes of each part of the definition and why; [`steps`] puts what is left in order, before
+//! and after the load; [`rewrite`] changes a statement's parse tree; [`run`] executes a step. A rehearsal runs all of it
+//! on an empty table inside a subtransaction that is rolled back, so that everything the server would refuse is known
+//! before a single row is read.
+
+mod carry;
+mod rewrite;
+mod run;
+mod steps;
+
+pub use carry::{Carried, carry};
+pub use run::{Builder, rehearse};
+pub use steps::Phase;
+
+use super::catalog::clip;
+use super::definition::Definition;
+use foreshard_core::model::{Layout, TableName};
+use std::collections::BTreeMap;
+
+/// What is built, from what, where.
+#[derive(Debug)]
+pub struct Blueprint<'a> {
+    pub definition: &'a Definition,
+    pub target: TableName,
+    /// None: a plain table.
+    pub layout: Option<&'a Layout>,
+    /// Tablespace of each node; `pg_default` for the database's own.
+    pub tablespaces: BTreeMap<String, String>,
+    /// What becomes of each part, in the order of the definition's parts.
+    pub carried: Vec<Carried>,
+}
+
+impl Blueprint<'_> {
+    pub fn source(&self) -> &TableName {
+        &self.definition.table.name
+    }
+
+    /// The name in the target's schema of something that is named after the table: unchanged when the table keeps its
+    /// own name.
+    pub fn rename(&self, object: &TableName) -> TableName {
+        let (source, target) = (self.source(), &self.target);
+        if source == target {
+            return object.clone();
+        }
+        let name = match object.name.strip_prefix(&source.name) {
+            _ if source.name == target.name => object.name.clone(),
+            Some(rest) => format!("{}{rest}", target.name),
+            None => format!("{}_{}", target.name, object.name),
+        };
+        TableName::new(&target.schema, clip(&name))
+    }
+
+    /// `orders_s0003`: cut in the table's part when it would be longer than a name may be.
+    pub fn shard_name(&self, ordinal: u32) -> TableName {
+        shard_name(&self.target, ordinal)
+    }
+
+    /// The tablespace that a node stands for; None for the database's own.
+    pub fn tablespace(&self, node: &str) -> Option<&str> {
+        self.tablespaces.get(node).map(String::as_str).filter(|t| *t != "pg_default")
+    }
+
+    pub fn is_sharded(&self) -> bool {
+        self.layout.is_some_and(|l| l.method.shards())
+    }
+}
+
+pub fn shard_name(table: &TableName, ordinal: u32) -> TableName {
+    let suffix = format!("_s{ordinal:04}");
+    let mut end = table.name.len().min(63 - suffix.len());
+    while !table.name.is_char_boundary(end) {
+        end -= 1;
+    }
+    TableName::new(&table.schema, format!("{}{suffix}", table.name.get(..end).unwrap_or_default()))
+}

@@ -1,0 +1,467 @@
+//! Changing a statement's parse tree so that it builds the target instead of the source.
+//!
+//! The text of a backup is never edited: it is parsed again for each use, and the names, the partition clause and the
+//! columns of keys are changed in the tree, in the memory context of the caller.
+#![allow(unsafe_code)]
+
+use super::steps::On;
+use super::{Blueprint, carry};
+use crate::pg::definition::{Origin, Part, PartKind, inline_constraints, is_deferred_to_after_load};
+use crate::pg::error::Result;
+use crate::pg::ffi::{cstring, quote_table};
+use crate::pg::tree::{self, Node, items, node, strings, text};
+use foreshard_core::model::{Problem, TableName};
+use pgrx::pg_sys::{self, AlterTableType, ConstrType, NodeTag, ObjectType};
+use std::ffi::c_char;
+
+/// Copies a text into the current memory context.
+fn palloc_text(value: &str) -> *mut c_char {
+    let value = cstring(value);
+    // SAFETY: pstrdup copies a NUL-terminated string.
+    unsafe { pg_sys::pstrdup(value.as_ptr()) }
+}
+
+/// A zeroed node of the current memory context.
+fn make<T: tree::Tagged>() -> *mut T {
+    // SAFETY: palloc0 gives zeroed memory, which is a valid state of every parse node once its tag is set.
+    unsafe {
+        let made = pg_sys::palloc0(std::mem::size_of::<T>()).cast::<pg_sys::Node>();
+        (*made).type_ = T::TAG;
+        made.cast()
+    }
+}
+
+fn append<T>(list: *mut pg_sys::List, element: *mut T) -> *mut pg_sys::List {
+    // SAFETY: NIL or a list of pointers, as all lists of parse nodes here are.
+    unsafe { pg_sys::lappend(list, element.cast()) }
+}
+
+fn name_list(parts: &[&str]) -> *mut pg_sys::List {
+    parts.iter().fold(std::ptr::null_mut(), |list, part| {
+        // SAFETY: makeString keeps the palloc'd text.
+        append(list, unsafe { pg_sys::makeString(palloc_text(part)) })
+    })
+}
+
+fn range_var(table: &TableName) -> *mut pg_sys::RangeVar {
+    // SAFETY: both names are palloc'd; the result is of the current memory context.
+    unsafe { pg_sys::makeRangeVar(palloc_text(&table.schema), palloc_text(&table.name), -1) }
+}
+
+/// Mutable access to a node that was just parsed for this use.
+fn writable<'t, T: tree::Tagged>(n: Node<'t>) -> Option<&'t mut T> {
+    // SAFETY: the tag says that it is a T; nobody else holds the tree, which was parsed by `prepare`.
+    (n.tag() == T::TAG).then(|| unsafe { &mut *n.as_ptr().cast::<T>() })
+}
+
+/// The CREATE TABLE of the target: partitioned when the layout says so, without the constraints that come after the load.
+pub fn create_table<'t>(blueprint: &Blueprint<'_>) -> Result<Node<'t>> {
+    let n = only(&blueprint.definition.create)?;
+    let Some(create) = writable::<pg_sys::CreateStmt>(n) else { return Err(unexpected(&blueprint.definition.create)) };
+    let sharded = blueprint.is_sharded();
+    create.relation = range_var(&blueprint.target);
+    create.tablespacename = std::ptr::null_mut();
+    create.accessMethod = std::ptr::null_mut();
+    create.partbound = std::ptr::null_mut();
+    create.partspec = std::ptr::null_mut();
+    create.if_not_exists = false;
+    drop_deferred_constraints(create, sharded);
+    if sharded {
+        create.options = std::ptr::null_mut();
+        create.partspec = partition_spec(blueprint);
+    } else {
+        if blueprint.definition.unlogged {
+            // SAFETY: range_var has just made it.
+            unsafe { (*create.relation).relpersistence = pg_sys::RELPERSISTENCE_UNLOGGED as c_char };
+        }
+        if !blueprint.definition.access_method.is_empty() {
+            create.accessMethod = palloc_text(&blueprint.definition.access_method);
+        }
+        let node = blueprint.layout.and_then(|l| l.shards.first()).map(|s| s.node.as_str());
+        if let Some(tablespace) = node.and_then(|node| blueprint.tablespace(node)) {
+            create.tablespacename = palloc_text(tablespace);
+        }
+    }
+    Ok(n)
+}
+
+fn partition_spec(blueprint: &Blueprint<'_>) -> *mut pg_sys::PartitionSpec {
+    let spec = make_untagged::<pg_sys::PartitionSpec>(NodeTag::T_PartitionSpec);
+    let Some(layout) = blueprint.layout else { return spec };
+    let mut params = std::ptr::null_mut();
+    for column in &layout.key {
+        let element = make_untagged::<pg_sys::PartitionElem>(NodeTag::T_PartitionElem);
+        // SAFETY: just made, zeroed.
+        unsafe {
+            (*element).name = palloc_text(column);
+            (*element).location = -1;
+        }
+        params = append(params, element);
+    }
+    // SAFETY: just made, zeroed.
+    unsafe {
+        crate::pg::compat::set_partition_strategy(&mut *spec, layout.method);
+        (*spec).partParams = params;
+        (*spec).location = -1;
+    }
+    spec
+}
+
+fn make_untagged<T>(tag: NodeTag) -> *mut T {
+    // SAFETY: as in `make`.
+    unsafe {
+        let made = pg_sys::palloc0(std::mem::size_of::<T>()).cast::<pg_sys::Node>();
+        (*made).type_ = tag;
+        made.cast()
+    }
+}
+
+fn drop_deferred_constraints(create: &mut pg_sys::CreateStmt, sharded: bool) {
+    let keep = |list: *mut pg_sys::List| {
+        items(list).fold(std::ptr::null_mut(), |kept, n| match writable::<pg_sys::Constraint>(n) {
+            Some(constraint) if is_deferred_to_after_load(constraint) => kept,
+            Some(constraint) => {
+                // A partitioned table has no NO INHERIT; without children in the backup it meant nothing.
+                constraint.is_no_inherit &= !sharded;
+                append(kept, n.as_ptr())
+            }
+            None => append(kept, n.as_ptr()),
+        })
+    };
+    for element in items(create.tableElts) {
+        if let Some(column) = writable::<pg_sys::ColumnDef>(element) {
+            let primary = items(column.constraints)
+                .filter_map(|c| c.get::<pg_sys::Constraint>())
+                .any(|c| c.contype == ConstrType::CONSTR_PRIMARY);
+            column.is_not_null |= primary;
+            column.constraints = keep(column.constraints);
+        }
+    }
+    create.tableElts = keep(create.tableElts);
+    create.constraints = keep(create.constraints);
+}
+
+/// The storage parameters of the CREATE TABLE as an ALTER TABLE of a shard; None when it has none.
+pub fn storage_parameters<'t>(blueprint: &Blueprint<'_>, shard: &TableName) -> Result<Option<Node<'t>>> {
+    let n = only(&blueprint.definition.create)?;
+    let Some(create) = n.get::<pg_sys::CreateStmt>() else { return Err(unexpected(&blueprint.definition.create)) };
+    if tree::len(create.options) == 0 {
+        return Ok(None);
+    }
+    let command = make::<pg_sys::AlterTableCmd>();
+    // SAFETY: just made, zeroed.
+    unsafe {
+        (*command).subtype = AlterTableType::AT_SetRelOptions;
+        (*command).def = create.options.cast();
+    }
+    Ok(node(alter_table(shard, command)))
+}
+
+fn alter_table(table: &TableName, command: *mut pg_sys::AlterTableCmd) -> *mut pg_sys::AlterTableStmt {
+    let alter = make::<pg_sys::AlterTableStmt>();
+    // SAFETY: just made, zeroed.
+    unsafe {
+        (*alter).relation = range_var(table);
+        (*alter).cmds = append(std::ptr::null_mut(), command);
+        (*alter).objtype = ObjectType::OBJECT_TABLE;
+    }
+    alter
+}
+
+/// The statement that applies a part to the target or to one of its shards.
+pub fn apply<'t>(blueprint: &Blueprint<'_>, part: &Part, on: On<'_>, widened: bool) -> Result<Node<'t>> {
+    let rewriter = Rewriter {
+        blueprint,
+        table: match on {
+            On::Table => blueprint.target.clone(),
+            On::Shard(shard) => blueprint.shard_name(shard.ordinal),
+        },
+        on_shard: matches!(on, On::Shard(_)),
+        widened,
+    };
+    let n = only(&part.text)?;
+    rewriter.statement(n, part)
+}
+
+struct Rewriter<'a> {
+    blueprint: &'a Blueprint<'a>,
+    table: TableName,
+    on_shard: bool,
+    widened: bool,
+}
+
+impl Rewriter<'_> {
+    fn statement<'t>(&self, n: Node<'t>, part: &Part) -> Result<Node<'t>> {
+        if let Origin::Inline(i) = part.origin {
+            return self.inline(n, i, part);
+        }
+        if let Some(s) = writable::<pg_sys::AlterTableStmt>(n) {
+            self.alter(s, part)?;
+        } else if let Some(s) = writable::<pg_sys::IndexStmt>(n) {
+            self.index(s);
+        } else if let Some(s) = writable::<pg_sys::CreateTrigStmt>(n) {
+            s.relation = range_var(&self.table);
+            self.to_itself(&mut s.constrrel);
+        } else if let Some(s) = writable::<pg_sys::CreatePolicyStmt>(n) {
+            s.table = range_var(&self.table);
+        } else if let Some(s) = writable::<pg_sys::RuleStmt>(n) {
+            s.relation = range_var(&self.table);
+        } else if let Some(s) = writable::<pg_sys::CommentStmt>(n) {
+            s.object = self.object(s.objtype, s.object);
+        } else if let Some(s) = writable::<pg_sys::SecLabelStmt>(n) {
+            s.object = self.object(s.objtype, s.object);
+        } else if let Some(s) = writable::<pg_sys::GrantStmt>(n) {
+            let name = if part.kind == PartKind::SequenceDetail {
+                items(s.objects).find_map(|o| o.get::<pg_sys::RangeVar>()).and_then(|r| self.sequence(r))
+            } else {
+                Some(self.table.clone())
+            };
+            if let Some(name) = name {
+                s.objects = append(std::ptr::null_mut(), range_var(&name));
+            }
+        } else if let Some(s) = writable::<pg_sys::CreateStatsStmt>(n) {
+            s.relations = append(std::ptr::null_mut(), range_var(&self.table));
+            s.defnames = self.renamed_list(s.defnames);
+        } else if let Some(s) = writable::<pg_sys::AlterStatsStmt>(n) {
+            s.defnames = self.renamed_list(s.defnames);
+        } else if let Some(s) = writable::<pg_sys::AlterOwnerStmt>(n) {
+            s.object = self.renamed_list(s.object.cast()).cast();
+        } else if let Some(s) = writable::<pg_sys::CreateSeqStmt>(n) {
+            self.rename_relation(&mut s.sequence);
+        } else if let Some(s) = writable::<pg_sys::AlterSeqStmt>(n) {
+            self.rename_relation(&mut s.sequence);
+            self.owned_by(s.options);
+        } else if let Some(s) = writable::<pg_sys::AlterPublicationStmt>(n) {
+            crate::pg::compat::publish_only(s, self.blueprint.source(), range_var(&self.table));
+        } else {
+            return Err(unexpected(&part.text));
+        }
+        Ok(n)
+    }
+
+    fn sequence(&self, relation: &pg_sys::RangeVar) -> Option<TableName> {
+        tree::table_name(std::ptr::from_ref(relation).cast_mut(), "public").map(|s| self.blueprint.rename(&s))
+    }
+
+    fn rename_relation(&self, relation: &mut *mut pg_sys::RangeVar) {
+        if let Some(name) = tree::table_name(*relation, "public") {
+            *relation = range_var(&self.blueprint.rename(&name));
+        }
+    }
+
+    /// A reference to the source itself (a foreign key to its own table) becomes one to the target.
+    fn to_itself(&self, relation: &mut *mut pg_sys::RangeVar) {
+        if tree::table_name(*relation, "public").as_ref() == Some(self.blueprint.source()) {
+            *relation = range_var(&self.blueprint.target);
+        }
+    }
+
+    fn renamed_list(&self, names: *mut pg_sys::List) -> *mut pg_sys::List {
+        match tree::qualified(&strings(names), "public").map(|n| self.blueprint.rename(&n)) {
+            Some(name) => name_list(&[&name.schema, &name.name]),
+            None => names,
+        }
+    }
+
+    /// The object of a COMMENT or SECURITY LABEL.
+    fn object(&self, kind: ObjectType::Type, object: *mut pg_sys::Node) -> *mut pg_sys::Node {
+        let names = strings(object.cast());
+        match kind {
+            ObjectType::OBJECT_TABLE => name_list(&[&self.table.schema, &self.table.name]).cast(),
+            ObjectType::OBJECT_INDEX | ObjectType::OBJECT_STATISTIC_EXT | ObjectType::OBJECT_SEQUENCE => {
+                self.renamed_list(object.cast()).cast()
+            }
+            _ => match names.last() {
+                Some(last) => name_list(&[&self.table.schema, &self.table.name, last]).cast(),
+                None => object,
+            },
+        }
+    }
+
+    /// `OWNED BY schema.table.column`.
+    fn owned_by(&self, options: *mut pg_sys::List) {
+        for option in items(options).filter_map(writable::<pg_sys::DefElem>) {
+            let names = node(option.arg).map(|a| strings(a.as_ptr().cast())).unwrap_or_default();
+            if text(option.defname).as_deref() == Some("owned_by")
+                && let Some(column) = names.last().filter(|_| names.len() > 1)
+            {
+                option.arg = name_list(&[&self.table.schema, &self.table.name, column]).cast();
+            }
+        }
+    }
+
+    fn alter(&self, s: &mut pg_sys::AlterTableStmt, part: &Part) -> Result<()> {
+        if matches!(part.kind, PartKind::SequenceDetail | PartKind::IndexDetail) {
+            self.rename_relation(&mut s.relation);
+            return Ok(());
+        }
+        s.relation = range_var(&self.table);
+        let Origin::Command(i) = part.origin else { return Ok(()) };
+        let Some(command) = items(s.cmds).nth(i) else { return Err(unexpected(&part.text)) };
+        s.cmds = append(std::ptr::null_mut(), command.as_ptr());
+        let Some(command) = writable::<pg_sys::AlterTableCmd>(command) else { return Ok(()) };
+        let Some(def) = node(command.def) else { return Ok(()) };
+        if command.subtype == AlterTableType::AT_ReplicaIdentity || command.subtype == AlterTableType::AT_ClusterOn {
+            return self.index_of(command, def);
+        }
+        if command.subtype == AlterTableType::AT_ColumnDefault {
+            self.sequences_in(def);
+        } else if let Some(constraint) = writable::<pg_sys::Constraint>(def) {
+            self.constraint(constraint);
+        }
+        Ok(())
+    }
+
+    /// Commands that name an index.
+    fn index_of(&self, command: &mut pg_sys::AlterTableCmd, def: Node<'_>) -> Result<()> {
+        if let Some(identity) = writable::<pg_sys::ReplicaIdentityStmt>(def)
+            && !identity.name.is_null()
+        {
+            identity.name = palloc_text(&self.index_name(&text(identity.name).unwrap_or_default())?);
+        }
+        if command.subtype == AlterTableType::AT_ClusterOn {
+            command.name = palloc_text(&self.index_name(&text(command.name).unwrap_or_default())?);
+        }
+        Ok(())
+    }
+
+    /// The target's index of that name in the backup, or the shard's own part of it.
+    fn index_name(&self, name: &str) -> Result<String> {
+        let renamed = self.blueprint.rename(&TableName::new(&self.blueprint.source().schema, name));
+        if !self.on_shard {
+            return Ok(renamed.name);
+        }
+        let found: Option<String> = pgrx::Spi::get_one_with_args(
+            "SELECT c.relname::pg_catalog.text FROM pg_catalog.pg_inherits h
+             JOIN pg_catalog.pg_index i ON i.indexrelid = h.inhrelid JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid
+             WHERE h.inhparent = $1::pg_catalog.regclass AND i.indrelid = $2::pg_catalog.regclass",
+            &[quote_table(&renamed).into(), quote_table(&self.table).into()],
+        )?;
+        found.ok_or_else(|| Problem::new("42704", format!("index \"{name}\" has no part on {}", self.table)).into())
+    }
+
+    fn constraint(&self, c: &mut pg_sys::Constraint) {
+        match c.contype {
+            ConstrType::CONSTR_IDENTITY => {
+                for option in items(c.options).filter_map(writable::<pg_sys::DefElem>) {
+                    if text(option.defname).as_deref() == Some("sequence_name") {
+                        option.arg = self.renamed_list(option.arg.cast()).cast();
+                    }
+                }
+                return;
+            }
+            ConstrType::CONSTR_FOREIGN => {
+                self.to_itself(&mut c.pktable);
+                return;
+            }
+            ConstrType::CONSTR_CHECK => {
+                c.is_no_inherit &= !self.blueprint.is_sharded();
+                return;
+            }
+            _ => {}
+        }
+        c.indexspace = std::ptr::null_mut();
+        if self.on_shard {
+            c.conname = std::ptr::null_mut();
+        } else if let Some(name) = text(c.conname) {
+            let name = self.blueprint.rename(&TableName::new(&self.blueprint.source().schema, name));
+            c.conname = palloc_text(&name.name);
+        }
+        if self.widened
+            && let Some(layout) = self.blueprint.layout
+        {
+            for column in carry::missing(layout, &strings(c.keys)) {
+                // SAFETY: makeString keeps the palloc'd text.
+                c.keys = append(c.keys, unsafe { pg_sys::makeString(palloc_text(column)) });
+            }
+        }
+    }
+
+    fn index(&self, s: &mut pg_sys::IndexStmt) {
+        s.relation = range_var(&self.table);
+        s.tableSpace = std::ptr::null_mut();
+        s.concurrent = false;
+        if self.on_shard {
+            s.idxname = std::ptr::null_mut();
+        } else if let Some(name) = text(s.idxname) {
+            let name = self.blueprint.rename(&TableName::new(&self.blueprint.source().schema, name));
+            s.idxname = palloc_text(&name.name);
+        }
+        if self.widened
+            && let Some(layout) = self.blueprint.layout
+        {
+            let columns: Vec<String> = items(s.indexParams)
+                .filter_map(|p| p.get::<pg_sys::IndexElem>())
+                .filter_map(|e| text(e.name))
+                .collect();
+            for column in carry::missing(layout, &columns) {
+                let element = make::<pg_sys::IndexElem>();
+                // SAFETY: just made, zeroed.
+                unsafe { (*element).name = palloc_text(column) };
+                s.indexParams = append(s.indexParams, element);
+            }
+        }
+    }
+
+    /// A constraint written inside CREATE TABLE, as an ALTER TABLE of its own.
+    fn inline<'t>(&self, n: Node<'t>, place: usize, part: &Part) -> Result<Node<'t>> {
+        let found = n.get::<pg_sys::CreateStmt>().and_then(|create| inline_constraints(create).into_iter().nth(place));
+        let Some((column, constraint)) = found else { return Err(unexpected(&part.text)) };
+        let Some(constraint) = node(std::ptr::from_ref(constraint).cast_mut()).and_then(writable::<pg_sys::Constraint>)
+        else {
+            return Err(unexpected(&part.text));
+        };
+        if let Some(column) = column {
+            let keys = name_list(&[&column]);
+            if constraint.contype == ConstrType::CONSTR_FOREIGN {
+                constraint.fk_attrs = keys;
+            } else {
+                constraint.keys = keys;
+            }
+        }
+        constraint.initially_valid = true;
+        self.constraint(constraint);
+        let command = make::<pg_sys::AlterTableCmd>();
+        // SAFETY: just made, zeroed.
+        unsafe {
+            (*command).subtype = AlterTableType::AT_AddConstraint;
+            (*command).def = std::ptr::from_mut(constraint).cast();
+        }
+        node(alter_table(&self.table, command)).ok_or_else(|| unexpected(&part.text))
+    }
+
+    /// `nextval('schema.sequence'::regclass)` of a sequence that is created under another name.
+    fn sequences_in(&self, default: Node<'_>) {
+        for sequence in &self.blueprint.definition.sequences {
+            let renamed = self.blueprint.rename(sequence);
+            if renamed != *sequence {
+                replace_constant(default, &quote_table(sequence), &quote_table(&renamed));
+            }
+        }
+    }
+}
+
+fn replace_constant(n: Node<'_>, old: &str, new: &str) {
+    if crate::pg::compat::constant_text(n).as_deref() == Some(old) {
+        crate::pg::compat::set_constant_text(n, palloc_text(new));
+        return;
+    }
+    for child in tree::children(n) {
+        if child.tag() == NodeTag::T_List {
+            items(child.as_ptr().cast()).for_each(|item| replace_constant(item, old, new));
+        } else {
+            replace_constant(child, old, new);
+        }
+    }
+}
+
+/// Parses a text that is known to hold one statement.
+fn only<'t>(statement: &str) -> Result<Node<'t>> {
+    tree::raw(statement)?.into_iter().next().ok_or_else(|| unexpected(statement))
+}
+
+fn unexpected(statement: &str) -> crate::pg::error::Error {
+    let start: String = statement.chars().take(80).collect();
+    Problem::new("XX000", "a statement of the backup is not what it was read as").detail(format!("It starts: {start}")).into()
+}
+

@@ -1,0 +1,131 @@
+//! Executing steps, for real or as a rehearsal.
+
+use super::steps::{Action, On, Phase, steps};
+use super::{Blueprint, rewrite};
+use crate::pg::error::{Error, Result};
+use crate::pg::ffi::{self, Pinned, cstring, quote_ident, quote_literal, quote_table};
+use foreshard_core::model::plan::Shard;
+use foreshard_core::model::{Bound, Problem};
+use pgrx::Spi;
+
+/// Builds a blueprint.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    blueprint: &'a Blueprint<'a>,
+}
+
+impl<'a> Builder<'a> {
+    pub fn new(blueprint: &'a Blueprint<'a>) -> Self {
+        Self { blueprint }
+    }
+
+    /// All steps of a phase. The server's own errors pass through: the caller's transaction undoes everything.
+    pub fn run(&self, phase: Phase) -> Result<()> {
+        steps(self.blueprint, phase, false).iter().try_for_each(|action| self.step(action))
+    }
+
+    fn step(&self, action: &Action<'_>) -> Result<()> {
+        let blueprint = self.blueprint;
+        match action {
+            Action::CreateTable => {
+                let node = rewrite::create_table(blueprint)?;
+                ffi::run_utility(node.as_ptr(), &cstring(&blueprint.definition.create));
+            }
+            Action::CreateShard(shard) => {
+                let access_method = &blueprint.definition.access_method;
+                let _settings = (!access_method.is_empty())
+                    .then(|| Pinned::new(&[("default_table_access_method", access_method.as_str())]));
+                Spi::run(&self.create_shard(shard))?;
+            }
+            Action::StorageParameters(shard) => {
+                let name = blueprint.shard_name(shard.ordinal);
+                if let Some(node) = rewrite::storage_parameters(blueprint, &name)? {
+                    ffi::run_utility(node.as_ptr(), &cstring(&format!("ALTER TABLE {} SET (…)", quote_table(&name))));
+                }
+            }
+            Action::Apply { part, on, widened } => {
+                let node = rewrite::apply(blueprint, part, *on, *widened)?;
+                let tablespace = match on {
+                    On::Shard(shard) => blueprint.tablespace(&shard.node),
+                    On::Table if blueprint.is_sharded() => None,
+                    On::Table => blueprint.layout.and_then(|l| l.shards.first()).and_then(|s| blueprint.tablespace(&s.node)),
+                };
+                let _settings = tablespace.map(|t| Pinned::new(&[("default_tablespace", t)]));
+                ffi::run_utility(node.as_ptr(), &cstring(&part.text));
+            }
+        }
+        Ok(())
+    }
+
+    fn create_shard(&self, shard: &Shard) -> String {
+        let blueprint = self.blueprint;
+        let unlogged = if blueprint.definition.unlogged { "UNLOGGED " } else { "" };
+        let tablespace =
+            blueprint.tablespace(&shard.node).map(|t| format!(" TABLESPACE {}", quote_ident(t))).unwrap_or_default();
+        format!(
+            "CREATE {unlogged}TABLE {} PARTITION OF {} {}{tablespace}",
+            quote_table(&blueprint.shard_name(shard.ordinal)),
+            quote_table(&blueprint.target),
+            bound_clause(&shard.bound)
+        )
+    }
+}
+
+/// `FOR VALUES …` or `DEFAULT`, as CREATE TABLE … PARTITION OF takes it.
+fn bound_clause(bound: &Bound) -> String {
+    let side = |values: &Option<Vec<String>>, open: &str| match values {
+        Some(values) => values.iter().map(|v| quote_literal(v)).collect::<Vec<_>>().join(", "),
+        None => open.to_owned(),
+    };
+    match bound {
+        Bound::Hash { modulus, remainder } => format!("FOR VALUES WITH (MODULUS {modulus}, REMAINDER {remainder})"),
+        Bound::Range { from, to } => {
+            format!("FOR VALUES FROM ({}) TO ({})", side(from, "MINVALUE"), side(to, "MAXVALUE"))
+        }
+        Bound::List { values } => {
+            let values: Vec<String> =
+                values.iter().map(|v| v.as_deref().map_or_else(|| "NULL".to_owned(), quote_literal)).collect();
+            format!("FOR VALUES IN ({})", values.join(", "))
+        }
+        Bound::Default => "DEFAULT".to_owned(),
+    }
+}
+
+/// Builds the empty table with its first shard in a subtransaction, collects what the server refuses, and undoes it all.
+pub fn rehearse(blueprint: &Blueprint<'_>) -> Result<Vec<Problem>> {
+    let builder = Builder::new(blueprint);
+    let mut problems = Vec::new();
+    ffi::subtransaction(false, || {
+        for phase in [Phase::BeforeLoad, Phase::AfterLoad] {
+            for action in steps(blueprint, phase, true) {
+                let outcome = ffi::subtransaction(true, || builder.step(&action));
+                let failed = outcome.is_err();
+                if let Err(error) = outcome {
+                    problems.extend(error.into_problems().into_iter().map(|p| name_it(p, &action)));
+                }
+                if failed && matches!(action, Action::CreateTable | Action::CreateShard(_)) {
+                    // Everything after it would fail for the same reason.
+                    return Ok::<(), Error>(());
+                }
+            }
+        }
+        Ok(())
+    })?;
+    Ok(problems)
+}
+
+/// Says which statement of the backup it was.
+fn name_it(mut problem: Problem, action: &Action<'_>) -> Problem {
+    let what = match action {
+        Action::CreateTable => "the table".to_owned(),
+        Action::CreateShard(shard) => format!("shard {}", shard.ordinal),
+        Action::StorageParameters(_) => "the storage parameters".to_owned(),
+        Action::Apply { part, .. } => format!("\"{}\"", part.object),
+    };
+    let fact = format!("The server refuses {what} of the backup.");
+    problem.detail = Some(match problem.detail.take() {
+        Some(detail) => format!("{fact} {detail}"),
+        None => fact,
+    });
+    problem
+}

@@ -1,0 +1,124 @@
+//! What a backup says of its tables, as texts and facts that outlive the parse trees.
+//!
+//! A backup's script is read once ([`read`]): every statement goes through the server's parser and is filed under the
+//! table that it is about, as a [`Part`] with the stage at which a restore executes it. Statements are kept as text;
+//! a restore parses them again and changes the tree, never the text. The same reading gives the planner its
+//! [`Schema`], all tables of the backup included.
+
+mod columns;
+mod like;
+mod read;
+
+pub use columns::{inline_constraints, is_deferred_to_after_load};
+pub use like::like_table;
+pub use read::Reader;
+
+use foreshard_core::model::{Schema, Table, TableName};
+use std::collections::BTreeMap;
+
+/// All that a script defines.
+#[derive(Debug, Default)]
+pub struct Definitions {
+    pub tables: BTreeMap<TableName, Definition>,
+    /// Views, sequences, … by name, with the word for what they are: for a clear refusal.
+    pub others: BTreeMap<TableName, &'static str>,
+    pub extensions: Vec<String>,
+    /// Statements that the parser did not take, with its message.
+    pub unreadable: Vec<(String, String)>,
+    /// `client_encoding` of the script.
+    pub encoding: Option<String>,
+}
+
+impl Definitions {
+    /// The planner's view: every table that holds rows of its own kind (partitions count as their parent).
+    pub fn schema(&self) -> Schema {
+        Schema::new(self.tables.values().filter(|d| d.partition_of.is_none()).map(|d| d.table.clone()).collect())
+    }
+
+    /// The tables whose data sections hold the rows of `name`: itself, and its partitions at any depth.
+    pub fn data_tables(&self, name: &TableName) -> Vec<TableName> {
+        let mut found = vec![name.clone()];
+        let mut next = 0;
+        while let Some(parent) = found.get(next).cloned() {
+            found.extend(self.tables.values().filter(|d| d.partition_of.as_ref() == Some(&parent)).map(|d| d.table.name.clone()));
+            next += 1;
+        }
+        found
+    }
+}
+
+/// One table.
+#[derive(Debug, Clone)]
+pub struct Definition {
+    pub table: Table,
+    /// The CREATE TABLE statement.
+    pub create: String,
+    /// In the order of the script.
+    pub parts: Vec<Part>,
+    /// Tables that it inherits from, in the old way.
+    pub inherits: Vec<TableName>,
+    pub partition_of: Option<TableName>,
+    pub partitioned: bool,
+    pub unlogged: bool,
+    /// Tablespace named by the backup; empty for the default.
+    pub tablespace: String,
+    pub access_method: String,
+    /// Sequences owned by its columns.
+    pub sequences: Vec<TableName>,
+    /// Foreign keys of other tables that refer to it: table and constraint.
+    pub referenced_by: Vec<(TableName, String)>,
+}
+
+/// One thing that belongs to a table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Part {
+    pub kind: PartKind,
+    /// Its name, or what it is on, for messages.
+    pub object: String,
+    /// The statement.
+    pub text: String,
+    pub origin: Origin,
+}
+
+/// Where in the statement the part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The whole statement.
+    Statement,
+    /// One command of an ALTER TABLE.
+    Command(usize),
+    /// A constraint written inside CREATE TABLE, by its place among them (columns first, in order).
+    Inline(usize),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum PartKind {
+    /// CREATE SEQUENCE of a sequence that a column owns.
+    Sequence,
+    /// OWNED BY, owner, grants and comment of such a sequence.
+    SequenceDetail,
+    /// Default, identity, storage, compression, statistics target, options of a column or of the table.
+    Column,
+    Check,
+    Unique { columns: Vec<String>, primary: bool },
+    Exclusion,
+    Index { unique: bool, columns: Vec<String> },
+    IndexDetail,
+    ForeignKey { references: TableName, validated: bool },
+    Statistics,
+    StatisticsDetail,
+    Trigger { transitions_by_row: bool },
+    TriggerState,
+    Rule,
+    Policy,
+    RowSecurity,
+    ReplicaIdentity,
+    Cluster,
+    Comment,
+    SecurityLabel,
+    Publication { name: String },
+    Grant { roles: Vec<String> },
+    Owner { role: String },
+    /// Understood to be about the table, but of no kind above; never dropped silently.
+    Unknown,
+}

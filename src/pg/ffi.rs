@@ -1,0 +1,278 @@
+//! The server's machinery that has no safe wrapper: subtransactions, settings for the length of a call, utility
+//! statements given as parse trees, interrupts.
+#![allow(unsafe_code)]
+
+use super::error::{Error, Result, sqlstate};
+use foreshard_core::model::Problem;
+use pgrx::pg_sys;
+use pgrx::pg_sys::panic::CaughtError;
+use pgrx::{PgTryBuilder, check_for_interrupts};
+use std::ffi::{CStr, CString};
+use std::panic::AssertUnwindSafe;
+
+/// Text for the server; a NUL byte, which no PostgreSQL text can hold, ends it.
+pub fn cstring(text: &str) -> CString {
+    CString::new(text).unwrap_or_else(|e| {
+        let end = e.nul_position();
+        CString::new(text.get(..end).unwrap_or_default()).unwrap_or_default()
+    })
+}
+
+/// An error caught from the server as plain data.
+pub fn problem_of(error: &CaughtError) -> Problem {
+    let (CaughtError::PostgresError(report)
+    | CaughtError::ErrorReport(report)
+    | CaughtError::RustPanic { ereport: report, .. }) = error;
+    let mut problem = Problem::new(&sqlstate(report.sql_error_code()), report.message());
+    problem.detail = report.detail().map(str::to_owned);
+    problem.hint = report.hint().map(str::to_owned);
+    problem
+}
+
+/// Must not be swallowed: the user or the server wants us to stop.
+fn is_final(problem: &Problem) -> bool {
+    problem.sqlstate.starts_with("57") || matches!(problem.sqlstate.as_str(), "53200" | "53100" | "XX000")
+}
+
+/// Runs `work` in a subtransaction. An ERROR raised in it undoes what it did and comes back as a [`Problem`];
+/// cancellation, shutdown and exhausted memory or disk go on being errors of the whole call.
+///
+/// With `keep` false the subtransaction is rolled back even when the work succeeded.
+pub fn subtransaction<T>(keep: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    // SAFETY: plain reads of the backend's current context and owner, put back below as PL/pgSQL does.
+    let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
+    // SAFETY: called in a running transaction; ended on every path below.
+    unsafe {
+        pg_sys::BeginInternalSubTransaction(std::ptr::null());
+        pg_sys::CurrentMemoryContext = context;
+    }
+    let end = |commit: bool| {
+        // SAFETY: closes the subtransaction begun above, on the same nesting level.
+        unsafe {
+            if commit {
+                pg_sys::ReleaseCurrentSubTransaction();
+            } else {
+                pg_sys::RollbackAndReleaseCurrentSubTransaction();
+            }
+            pg_sys::CurrentMemoryContext = context;
+            pg_sys::CurrentResourceOwner = owner;
+        }
+    };
+    let mut outcome = PgTryBuilder::new(AssertUnwindSafe(|| (work(), None)))
+        .catch_others(|error| {
+            let problem = problem_of(&error);
+            (Err(Error::from(problem.clone())), Some((problem, error)))
+        })
+        .catch_rust_panic(|error| {
+            let problem = problem_of(&error);
+            (Err(Error::from(problem.clone())), Some((problem, error)))
+        })
+        .execute();
+    let caught = outcome.1.take();
+    end(keep && outcome.0.is_ok());
+    match caught {
+        Some((problem, error)) if is_final(&problem) => error.rethrow(),
+        _ => outcome.0,
+    }
+}
+
+/// Settings for the length of a value's life, on top of whatever the session has.
+///
+/// After an ERROR nothing is done here: the end of the (sub)transaction puts the settings back.
+#[derive(Debug)]
+pub struct Pinned {
+    level: i32,
+}
+
+impl Pinned {
+    /// # Errors
+    /// The server's own, for a setting that does not exist or a value that it does not take.
+    pub fn new(settings: &[(&str, &str)]) -> Self {
+        // SAFETY: opens a nesting level that Drop or the transaction's end closes.
+        let pinned = Self { level: unsafe { pg_sys::NewGUCNestLevel() } };
+        for (name, value) in settings {
+            pinned.set(name, value);
+        }
+        pinned
+    }
+
+    pub fn set(&self, name: &str, value: &str) {
+        let (name, value) = (cstring(name), cstring(value));
+        // SAFETY: both strings outlive the call; GUC_ACTION_SAVE ties the value to the nesting level.
+        unsafe {
+            let context = if pg_sys::superuser() { pg_sys::GucContext::PGC_SUSET } else { pg_sys::GucContext::PGC_USERSET };
+            pg_sys::set_config_option(
+                name.as_ptr(),
+                value.as_ptr(),
+                context,
+                pg_sys::GucSource::PGC_S_SESSION,
+                pg_sys::GucAction::GUC_ACTION_SAVE,
+                true,
+                0,
+                false,
+            );
+        }
+    }
+}
+
+impl Drop for Pinned {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: the level was opened by `new` and, without an ERROR, is the innermost one still open.
+            unsafe { pg_sys::AtEOXact_GUC(true, self.level) };
+        }
+    }
+}
+
+/// Executes one utility statement given as a tree, as SPI would: with a snapshot of its own and its effects visible
+/// to what follows. `text` is what pg_stat_statements, event triggers and error positions show.
+pub fn run_utility(node: *mut pg_sys::Node, text: &CStr) {
+    check_for_interrupts!();
+    // SAFETY: the node comes from raw_parser in a memory context that outlives the call; ProcessUtility may scribble
+    // on it, and nobody reads it afterwards.
+    unsafe {
+        let statement = pg_sys::palloc0(std::mem::size_of::<pg_sys::PlannedStmt>()).cast::<pg_sys::PlannedStmt>();
+        (*statement).type_ = pg_sys::NodeTag::T_PlannedStmt;
+        (*statement).commandType = pg_sys::CmdType::CMD_UTILITY;
+        (*statement).canSetTag = true;
+        (*statement).utilityStmt = node;
+        (*statement).stmt_location = -1;
+        pg_sys::CommandCounterIncrement();
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        pg_sys::ProcessUtility(
+            statement,
+            text.as_ptr(),
+            false,
+            pg_sys::ProcessUtilityContext::PROCESS_UTILITY_QUERY,
+            std::ptr::null_mut(),
+            std::ptr::null_mut(),
+            pg_sys::CreateDestReceiver(pg_sys::CommandDest::DestNone),
+            std::ptr::null_mut(),
+        );
+        pg_sys::PopActiveSnapshot();
+        pg_sys::CommandCounterIncrement();
+    }
+}
+
+/// The name quoted as the server would quote it in SQL: the only place where this is done.
+pub fn quote_ident(name: &str) -> String {
+    let name = cstring(name);
+    // SAFETY: quote_identifier returns its argument or a palloc'd string, both NUL-terminated.
+    unsafe { CStr::from_ptr(pg_sys::quote_identifier(name.as_ptr())) }.to_string_lossy().into_owned()
+}
+
+/// A literal quoted as the server would quote it in SQL.
+pub fn quote_literal(value: &str) -> String {
+    let value = cstring(value);
+    // SAFETY: quote_literal_cstr returns a palloc'd, NUL-terminated string.
+    unsafe { CStr::from_ptr(pg_sys::quote_literal_cstr(value.as_ptr())) }.to_string_lossy().into_owned()
+}
+
+/// `schema.name`, quoted for SQL.
+pub fn quote_table(table: &foreshard_core::model::TableName) -> String {
+    format!("{}.{}", quote_ident(&table.schema), quote_ident(&table.name))
+}
+
+/// A program of this server's own installation, beside its `postgres`.
+pub fn server_program(name: &str) -> std::path::PathBuf {
+    // SAFETY: my_exec_path is a NUL-terminated array that the postmaster filled before any backend started.
+    let postgres = unsafe { CStr::from_ptr((&raw const pg_sys::my_exec_path).cast()) };
+    std::path::Path::new(&*postgres.to_string_lossy()).with_file_name(name)
+}
+
+/// Waits until `fd` can be read. Interrupts are served while waiting: a cancel raises its ERROR from here.
+pub fn wait_readable(fd: std::os::fd::RawFd) {
+    let events = pg_sys::WL_LATCH_SET | pg_sys::WL_SOCKET_READABLE | pg_sys::WL_EXIT_ON_PM_DEATH;
+    loop {
+        // SAFETY: MyLatch is this backend's; the descriptor is open for the length of the call.
+        let happened = unsafe {
+            pg_sys::WaitLatchOrSocket(pg_sys::MyLatch, events as i32, fd, -1, pg_sys::PG_WAIT_EXTENSION)
+        };
+        if happened & pg_sys::WL_LATCH_SET as i32 != 0 {
+            // SAFETY: our own latch.
+            unsafe { pg_sys::ResetLatch(pg_sys::MyLatch) };
+            check_for_interrupts!();
+        }
+        if happened & pg_sys::WL_SOCKET_READABLE as i32 != 0 {
+            return;
+        }
+    }
+}
+
+/// What a call of ours works under: settings that make names, texts and privileges mean one thing, and what the caller
+/// had before.
+#[derive(Debug)]
+pub struct Session {
+    /// The schema that CREATE TABLE would have used for an unqualified name.
+    pub schema: Option<String>,
+    pinned: Pinned,
+}
+
+impl Session {
+    /// Pins the search_path to the catalog, output formats to what pg_dump uses, and makes row security an error where
+    /// it would hide rows.
+    pub fn begin() -> Self {
+        let schema = creation_schema();
+        let pinned = Pinned::new(&[
+            ("search_path", "pg_catalog, pg_temp"),
+            ("datestyle", "ISO, MDY"),
+            ("intervalstyle", "postgres"),
+            ("extra_float_digits", "1"),
+            ("bytea_output", "hex"),
+            ("row_security", "off"),
+            ("check_function_bodies", "off"),
+            ("default_tablespace", ""),
+            ("default_table_access_method", "heap"),
+        ]);
+        Self { schema, pinned }
+    }
+
+    pub fn set(&self, name: &str, value: &str) {
+        self.pinned.set(name, value);
+    }
+}
+
+/// First of the caller's search_path that exists; to be asked before it is pinned.
+fn creation_schema() -> Option<String> {
+    // SAFETY: a list of schema OIDs, copied for us; the name is a palloc'd string or NULL.
+    unsafe {
+        let path = pg_sys::fetch_search_path(false);
+        let first = path.as_ref().filter(|list| list.length > 0).map(|list| (*list.elements).oid_value)?;
+        let name = pg_sys::get_namespace_name(first);
+        (!name.is_null()).then(|| CStr::from_ptr(name).to_string_lossy().into_owned())
+    }
+}
+
+pub fn database_encoding() -> i32 {
+    // SAFETY: reads a number.
+    unsafe { pg_sys::GetDatabaseEncoding() }
+}
+
+/// The number of an encoding; None when there is none of that name.
+pub fn encoding_number(name: &str) -> Option<i32> {
+    let name = cstring(name);
+    // SAFETY: a NUL-terminated name.
+    let number = unsafe { pg_sys::pg_char_to_encoding(name.as_ptr()) };
+    (number >= 0).then_some(number)
+}
+
+/// Text of another encoding in the database's.
+///
+/// # Errors
+/// The server's own ERROR (22021, 22P05) for bytes that have no meaning there.
+pub fn to_server(text: &[u8], encoding: i32) -> Vec<u8> {
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let Ok(len) = i32::try_from(text.len()) else { return text.to_vec() };
+    // SAFETY: the result is the argument itself, with its length, or a NUL-terminated palloc'd text.
+    unsafe {
+        let converted = pg_sys::pg_any_to_server(text.as_ptr().cast(), len, encoding);
+        if std::ptr::eq(converted, text.as_ptr().cast()) {
+            return text.to_vec();
+        }
+        let owned = CStr::from_ptr(converted).to_bytes().to_vec();
+        pg_sys::pfree(converted.cast());
+        owned
+    }
+}

@@ -1,0 +1,139 @@
+//! What is kept: plans, restored tables with their shards, jobs. Written with the caller's own rights.
+
+use super::error::Result;
+use super::{catalog, ffi};
+use foreshard_core::model::{Plan, Problem, TableName};
+use pgrx::prelude::*;
+use pgrx::{JsonB, pg_sys};
+use serde_json::Value;
+
+/// Stores a plan and gives its number.
+pub fn store_plan(plan: &Plan, backup: &str, config: &Value) -> Result<i64> {
+    let document = serde_json::to_value(plan).map_err(|e| Problem::new("XX000", format!("a plan cannot be written: {e}")))?;
+    let id: Option<i64> = Spi::get_one_with_args(
+        "INSERT INTO foreshard._plans (target, backup, config, plan) VALUES ($1, $2, $3, $4) RETURNING id",
+        &[plan.target.to_string().into(), backup.into(), JsonB(config.clone()).into(), JsonB(document).into()],
+    )?;
+    id.ok_or_else(|| Problem::new("XX000", "a plan was stored without a number").into())
+}
+
+/// A stored plan.
+///
+/// # Errors
+/// 42704 when there is none of that number, 0A000 when another version of foreshard wrote it.
+pub fn plan(id: i64) -> Result<Plan> {
+    let found: Option<JsonB> = Spi::connect(|client| {
+        let mut rows = client.select("SELECT plan FROM foreshard._plans WHERE id = $1", Some(1), &[id.into()])?;
+        match rows.next() {
+            Some(row) => row.get::<JsonB>(1),
+            None => Ok(None),
+        }
+    })?;
+    let Some(JsonB(document)) = found else {
+        return Err(Problem::new("42704", format!("plan {id} does not exist"))
+            .hint("SELECT * FROM foreshard.plans lists the stored ones.")
+            .into());
+    };
+    serde_json::from_value(document).map_err(|e| {
+        Problem::new("0A000", format!("plan {id} cannot be read"))
+            .detail(format!("It was stored by another version: {e}."))
+            .hint("Make a new one with foreshard.plan_restore.")
+            .into()
+    })
+}
+
+/// A restore that is done: the job, the table and its shards. Gives the job's number.
+pub fn record_restore(done: &Restored<'_>) -> Result<i64> {
+    forget_dropped()?;
+    let job: Option<i64> = Spi::get_one_with_args(
+        "INSERT INTO foreshard._jobs (kind, target, state, plan_id, started_at, finished_at, rows, bytes, message)
+         VALUES ('restore', $1, 'done', $2, pg_catalog.now(), pg_catalog.clock_timestamp(), $3, $4, $5) RETURNING id",
+        &[
+            done.target.to_string().into(),
+            done.plan_id.into(),
+            done.rows.into(),
+            done.bytes.into(),
+            format!("restored from {}", done.backup).into(),
+        ],
+    )?;
+    let Some(job) = job else { return Err(Problem::new("XX000", "a job was stored without a number").into()) };
+    let plan = done.plan;
+    let relation = require_oid(done.target)?;
+    let key: Vec<String> = plan.layout.key.iter().cloned().collect();
+    Spi::run_with_args(
+        "INSERT INTO foreshard._tables (relation, plan_id, job_id, method, shard_key, backup, checksum)
+         VALUES ($1::pg_catalog.regclass, $2, $3, $4, $5, $6, $7)",
+        &[
+            relation.into(),
+            done.plan_id.into(),
+            job.into(),
+            plan.layout.method.name().into(),
+            key.into(),
+            done.backup.into(),
+            done.checksum.map(str::to_owned).into(),
+        ],
+    )?;
+    for (shard, name) in plan.layout.shards.iter().zip(done.shards) {
+        let bound = serde_json::to_value(&shard.bound).unwrap_or(Value::Null);
+        Spi::run_with_args(
+            "INSERT INTO foreshard._shards (relation, shard, ordinal, node, bound)
+             VALUES ($1::pg_catalog.regclass, $2::pg_catalog.regclass, $3, $4, $5)",
+            &[
+                relation.into(),
+                require_oid(name)?.into(),
+                i32::try_from(shard.ordinal).unwrap_or(i32::MAX).into(),
+                shard.node.clone().into(),
+                JsonB(bound).into(),
+            ],
+        )?;
+    }
+    Ok(job)
+}
+
+/// What [`record_restore`] writes down.
+#[derive(Debug)]
+pub struct Restored<'a> {
+    pub target: &'a TableName,
+    pub plan: &'a Plan,
+    pub plan_id: i64,
+    pub backup: &'a str,
+    /// In the order of the layout's shards.
+    pub shards: &'a [TableName],
+    pub rows: i64,
+    pub bytes: i64,
+    pub checksum: Option<&'a str>,
+}
+
+/// Tables that were dropped since: their OIDs may be given to others one day.
+fn forget_dropped() -> Result<()> {
+    for table in ["_shards", "_tables"] {
+        Spi::run(&format!(
+            "DELETE FROM foreshard.{table} t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.relation)"
+        ))?;
+    }
+    Spi::run("DELETE FROM foreshard._shards t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.shard)")?;
+    Ok(())
+}
+
+fn require_oid(name: &TableName) -> Result<pg_sys::Oid> {
+    catalog::relation_oid(name)?
+        .ok_or_else(|| Problem::new("XX000", format!("{} is not there after it was created", ffi::quote_table(name))).into())
+}
+
+/// The node of each recorded shard of a table.
+pub fn shard_nodes(relation: pg_sys::Oid) -> Result<std::collections::BTreeMap<u32, String>> {
+    Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT shard::pg_catalog.oid, node FROM foreshard._shards WHERE relation = $1::pg_catalog.regclass",
+            None,
+            &[relation.into()],
+        )?;
+        let mut nodes = std::collections::BTreeMap::new();
+        for row in rows {
+            if let (Some(shard), Some(node)) = (row.get::<pg_sys::Oid>(1)?, row.get::<String>(2)?) {
+                nodes.insert(shard.to_u32(), node);
+            }
+        }
+        Ok(nodes)
+    })
+}

@@ -1,0 +1,225 @@
+//! Loading rows with the server's own COPY, and watching them pass.
+//!
+//! COPY asks a callback for bytes; the callback reads the backup. When it is asked again, COPY is through with the lines
+//! it was given: only then are they counted and hashed, so that an error in a row is reported by COPY itself, with its
+//! line. What passed is later compared with what the table holds.
+#![allow(unsafe_code)]
+
+use super::canonical::Canonical;
+use super::reading::{Reading, cannot_compare, places};
+use super::LoadColumn;
+use crate::pg::archive::{Data, Section, SequenceState};
+use crate::pg::error::Result;
+use crate::pg::ffi::cstring;
+use foreshard_core::backup::checksum::{Checksum, RowHasher};
+use foreshard_core::backup::rows::Row;
+use foreshard_core::model::config::Verify;
+use foreshard_core::model::{Problem, TableName};
+use parking_lot::{Mutex, const_mutex};
+use pgrx::{PgMemoryContexts, pg_sys};
+use std::ffi::{c_int, c_void};
+
+#[derive(Debug)]
+pub struct Loaded {
+    /// Rows that COPY says it stored.
+    pub rows: u64,
+    pub bytes: u64,
+    /// What passed: the number of rows, and their checksum unless only the number is wanted.
+    pub stream: Checksum,
+    pub sequences: Vec<SequenceState>,
+}
+
+/// Copies all sections of `data` into `target`.
+pub fn load(mut data: Data, target: &TableName, columns: &[LoadColumn], verify: Verify) -> Result<Loaded> {
+    let (mut rows, mut bytes, mut stream) = (0, 0, Checksum::default());
+    while let Some(section) = data.next_section()? {
+        let tee = Tee::new(&section, columns, verify)?;
+        let outer = FEED.lock().replace(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, ended: false });
+        rows += copy(target, &section);
+        let fed = std::mem::replace(&mut *FEED.lock(), outer);
+        let Some(feed) = fed else { return Err(Problem::new("XX000", "the source of COPY is gone").into()) };
+        stream.merge(&feed.tee.checksum);
+        bytes += feed.bytes;
+        data = feed.data;
+    }
+    Ok(Loaded { rows, bytes, stream, sequences: data.finish()? })
+}
+
+/// What the callback reads. COPY's callback takes no argument, so it stands in a static; a restore inside a restore (a
+/// default that calls one) puts the outer one back. A lock that an ERROR unwinds through must not stay poisoned.
+static FEED: Mutex<Option<Feed>> = const_mutex(None);
+
+struct Feed {
+    data: Data,
+    tee: Tee,
+    block: Vec<u8>,
+    offset: usize,
+    bytes: u64,
+    ended: bool,
+}
+
+// SAFETY: a backend has one thread that calls the server, and only that one touches the static.
+unsafe impl Send for Feed {}
+
+impl Feed {
+    fn fill(&mut self, out: &mut [u8]) -> Result<usize> {
+        if self.offset == self.block.len() && !self.ended {
+            self.tee.see(&self.block)?;
+            self.offset = 0;
+            if !self.data.next_chunk(&mut self.block)? {
+                self.block.clear();
+                self.ended = true;
+                self.tee.end()?;
+            }
+        }
+        let rest = self.block.get(self.offset..).unwrap_or_default();
+        let n = rest.len().min(out.len());
+        if let (Some(to), Some(from)) = (out.get_mut(..n), rest.get(..n)) {
+            to.copy_from_slice(from);
+        }
+        self.offset += n;
+        self.bytes += n as u64;
+        Ok(n)
+    }
+}
+
+/// Counts and hashes the rows that pass.
+#[derive(Debug)]
+struct Tee {
+    reading: Reading,
+    /// None: count only.
+    values: Option<(Vec<Canonical>, Vec<usize>)>,
+    hasher: RowHasher,
+    checksum: Checksum,
+    memory: PgMemoryContexts,
+}
+
+impl Tee {
+    fn new(section: &Section, columns: &[LoadColumn], verify: Verify) -> Result<Self> {
+        let values = match verify {
+            Verify::Count => None,
+            Verify::Checksum => {
+                let places = places(section, columns).ok_or_else(|| cannot_compare(section))?;
+                Some((columns.iter().map(|c| Canonical::new(c, !section.csv)).collect(), places))
+            }
+        };
+        Ok(Self {
+            reading: Reading::new(section, None)?,
+            values,
+            hasher: RowHasher::new(),
+            checksum: Checksum::default(),
+            memory: PgMemoryContexts::new("foreshard row checksum"),
+        })
+    }
+
+    fn see(&mut self, block: &[u8]) -> Result<()> {
+        let Self { reading, values, hasher, checksum, memory } = self;
+        // SAFETY: nothing allocated while looking at the rows is kept.
+        let outcome = unsafe { memory.switch_to(|_| reading.push(block, |row| count(&row, values, hasher, checksum))) };
+        unsafe { memory.reset() };
+        outcome
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let Self { reading, values, hasher, checksum, .. } = self;
+        reading.finish(|row| count(&row, values, hasher, checksum))
+    }
+}
+
+fn count(row: &Row<'_>, values: &mut Option<(Vec<Canonical>, Vec<usize>)>, hasher: &mut RowHasher, checksum: &mut Checksum) {
+    let Some((canonical, places)) = values else { return checksum.add(0) };
+    let fields: Vec<Option<&[u8]>> = row.fields().collect();
+    let texts: Vec<Option<std::borrow::Cow<'_, [u8]>>> = canonical
+        .iter_mut()
+        .zip(places.iter())
+        .map(|(canonical, place)| fields.get(*place).copied().flatten().map(|field| canonical.of_field(field)))
+        .collect();
+    checksum.add(hasher.hash(texts.iter().map(Option::as_deref)));
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn next_bytes(out: *mut c_void, _at_least: c_int, at_most: c_int) -> c_int {
+    // SAFETY: COPY gives a buffer of `at_most` bytes.
+    let out = unsafe { std::slice::from_raw_parts_mut(out.cast::<u8>(), usize::try_from(at_most).unwrap_or(0)) };
+    // Taken out while it works: reading the backup may raise an ERROR, and so may an input function.
+    let Some(mut feed) = FEED.lock().take() else { return 0 };
+    match feed.fill(out) {
+        Ok(n) => {
+            *FEED.lock() = Some(feed);
+            c_int::try_from(n).unwrap_or(0)
+        }
+        Err(error) => error.raise("the load"),
+    }
+}
+
+/// COPY of one section through the server's own code; gives the number of rows stored.
+fn copy(target: &TableName, section: &Section) -> u64 {
+    let options = copy_options(section);
+    // SAFETY: what COPY … FROM does itself, and what logical replication does for a table's first copy: an open
+    // relation, a range table with it, column names and options as lists, a callback for the bytes.
+    unsafe {
+        let name = pg_sys::makeRangeVar(
+            pg_sys::pstrdup(cstring(&target.schema).as_ptr()),
+            pg_sys::pstrdup(cstring(&target.name).as_ptr()),
+            -1,
+        );
+        pg_sys::CommandCounterIncrement();
+        let relation = pg_sys::table_openrv(name, pg_sys::RowExclusiveLock as i32);
+        let state = pg_sys::make_parsestate(std::ptr::null_mut());
+        pg_sys::addRangeTableEntryForRelation(
+            state,
+            relation,
+            pg_sys::RowExclusiveLock as i32,
+            std::ptr::null_mut(),
+            false,
+            false,
+        );
+        let columns = section.columns.iter().flatten().fold(std::ptr::null_mut(), |list, column| {
+            pg_sys::lappend(list, pg_sys::makeString(pg_sys::pstrdup(cstring(column).as_ptr())).cast())
+        });
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        let copy = pg_sys::BeginCopyFrom(
+            state,
+            relation,
+            std::ptr::null_mut(),
+            std::ptr::null(),
+            false,
+            Some(next_bytes),
+            columns,
+            options,
+        );
+        let rows = pg_sys::CopyFrom(copy);
+        pg_sys::EndCopyFrom(copy);
+        pg_sys::PopActiveSnapshot();
+        pg_sys::free_parsestate(state);
+        pg_sys::table_close(relation, pg_sys::NoLock as i32);
+        pg_sys::CommandCounterIncrement();
+        rows
+    }
+}
+
+/// The options of COPY as its grammar would make them.
+fn copy_options(section: &Section) -> *mut pg_sys::List {
+    let given = &section.copy;
+    let mut options: Vec<(&str, String)> = vec![("format", if section.csv { "csv" } else { "text" }.to_owned())];
+    for (name, value) in [
+        ("delimiter", &given.delimiter),
+        ("null", &given.null),
+        ("quote", &given.quote),
+        ("escape", &given.escape),
+        ("encoding", &given.encoding),
+    ] {
+        options.extend(value.clone().map(|v| (name, v)));
+    }
+    if given.header {
+        options.push(("header", "true".to_owned()));
+    }
+    options.into_iter().fold(std::ptr::null_mut(), |list, (name, value)| {
+        // SAFETY: palloc'd names and values in the current memory context.
+        unsafe {
+            let value = pg_sys::makeString(pg_sys::pstrdup(cstring(&value).as_ptr()));
+            let name = pg_sys::pstrdup(cstring(name).as_ptr());
+            pg_sys::lappend(list, pg_sys::makeDefElem(name, value.cast(), -1).cast())
+        }
+    })
+}

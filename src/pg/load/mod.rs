@@ -1,0 +1,67 @@
+//! Rows: reading them for a profile, copying them into the table, and comparing what came out with what went in.
+
+mod canonical;
+mod copy;
+mod reading;
+mod verify;
+
+pub use copy::{Loaded, load};
+pub use reading::profile;
+pub use verify::content;
+
+use super::error::Result;
+use super::{catalog, ffi};
+use foreshard_core::model::{Problem, TableName};
+use pgrx::pg_sys;
+use pgrx::prelude::*;
+
+/// A column of the target as its values travel.
+#[derive(Debug, Clone)]
+pub struct LoadColumn {
+    pub name: String,
+    /// The base type, where the column's is a domain.
+    pub type_oid: pg_sys::Oid,
+    pub typmod: i32,
+}
+
+/// The columns that hold loaded values: all but the generated ones, in the table's order.
+pub fn load_columns(table: &TableName) -> Result<Vec<LoadColumn>> {
+    let Some(oid) = catalog::relation_oid(table)? else {
+        return Err(Problem::new("42P01", format!("table \"{table}\" does not exist")).into());
+    };
+    Spi::connect(|client| {
+        let rows = client.select(
+            "WITH RECURSIVE base AS (
+                 SELECT a.attnum, a.attname, a.atttypid AS type, a.atttypmod AS typmod
+                 FROM pg_catalog.pg_attribute a
+                 WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = ''
+                 UNION ALL
+                 SELECT b.attnum, b.attname, t.typbasetype, t.typtypmod
+                 FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype = 'd')
+             SELECT b.attname::pg_catalog.text, b.type, b.typmod
+             FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.type WHERE t.typtype <> 'd' ORDER BY b.attnum",
+            None,
+            &[oid.into()],
+        )?;
+        let mut columns = Vec::new();
+        for row in rows {
+            if let (Some(name), Some(type_oid)) = (row.get(1)?, row.get(2)?) {
+                columns.push(LoadColumn { name, type_oid, typmod: row.get(3)?.unwrap_or(-1) });
+            }
+        }
+        Ok(columns)
+    })
+}
+
+/// The number of PostgreSQL's encoding of that name; the database's own for None.
+///
+/// # Errors
+/// 22023 for a name that is no encoding.
+pub fn encoding(name: Option<&str>) -> Result<i32> {
+    let Some(name) = name else { return Ok(ffi::database_encoding()) };
+    ffi::encoding_number(name).ok_or_else(|| {
+        Problem::new("22023", format!("encoding \"{name}\" does not exist"))
+            .hint("Use a name such as UTF8, LATIN1 or WIN1252.")
+            .into()
+    })
+}

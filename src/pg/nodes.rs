@@ -1,0 +1,204 @@
+//! The registered nodes, and what this server knows of the places behind them.
+#![allow(unsafe_code)]
+
+use super::error::Result;
+use super::ffi::cstring;
+use foreshard_core::model::node::{Location, Node};
+use foreshard_core::model::{Config, Problem};
+use pgrx::prelude::*;
+
+/// The name of the node that stands for the database's own tablespace when none is registered.
+pub const DEFAULT_NODE: &str = "default";
+
+/// Every registered node, by name.
+pub fn registered() -> Result<Vec<Node>> {
+    Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT name, tablespace, server, capacity, zone, serves, active FROM foreshard._nodes ORDER BY name COLLATE \"C\"",
+            None,
+            &[],
+        )?;
+        let mut nodes = Vec::new();
+        for row in rows {
+            let location = match (row.get::<String>(2)?, row.get::<String>(3)?) {
+                (_, Some(server)) => Location::Server(server),
+                (tablespace, None) => Location::Tablespace(tablespace.unwrap_or_else(|| "pg_default".to_owned())),
+            };
+            let free_bytes = free_bytes(&location)?;
+            nodes.push(Node {
+                name: row.get(1)?.unwrap_or_default(),
+                location,
+                capacity: row.get(4)?.unwrap_or(1.0),
+                zone: row.get(5)?.unwrap_or_default(),
+                serves: row.get(6)?.unwrap_or_default(),
+                active: row.get(7)?.unwrap_or(true),
+                free_bytes,
+            });
+        }
+        Ok(nodes)
+    })
+}
+
+/// The nodes that a restore may use: those that the config names, in its order, or all active ones, or the database's
+/// own tablespace.
+///
+/// # Errors
+/// 42704 for each name that is not registered, 55000 for one that is being drained.
+pub fn eligible(config: &Config) -> Result<Vec<Node>> {
+    let registered = registered()?;
+    let Some(wanted) = &config.nodes else {
+        let mut active: Vec<Node> = registered.into_iter().filter(|n| n.active).collect();
+        if active.is_empty() {
+            active.push(own()?);
+        }
+        return Ok(active);
+    };
+    let mut problems = Vec::new();
+    let mut nodes: Vec<Node> = Vec::new();
+    for name in wanted {
+        match registered.iter().find(|n| n.name == *name) {
+            Some(node) if !node.active => problems.push(
+                Problem::new("55000", format!("node \"{name}\" takes no shards"))
+                    .detail("It is being drained.")
+                    .hint("Activate it with foreshard.alter_node(name, active => true), or leave it out of \"nodes\"."),
+            ),
+            Some(node) if nodes.iter().any(|n| n.name == node.name) => {
+                problems.push(Problem::new("22023", format!("node \"{name}\" is named twice")));
+            }
+            Some(node) => nodes.push(node.clone()),
+            None if name == DEFAULT_NODE => nodes.push(own()?),
+            None => problems.push(
+                Problem::new("42704", format!("node \"{name}\" does not exist"))
+                    .hint("Register it with foreshard.add_node(name, tablespace => …), or look at foreshard.nodes."),
+            ),
+        }
+    }
+    if problems.is_empty() { Ok(nodes) } else { Err(problems.into()) }
+}
+
+fn own() -> Result<Node> {
+    let location = Location::Tablespace("pg_default".to_owned());
+    let free_bytes = free_bytes(&location)?;
+    Ok(Node {
+        name: DEFAULT_NODE.to_owned(),
+        location,
+        capacity: 1.0,
+        zone: String::new(),
+        serves: Vec::new(),
+        active: true,
+        free_bytes,
+    })
+}
+
+/// Free bytes of the file system that the tablespace is on; None where that is not ours to see.
+fn free_bytes(location: &Location) -> Result<Option<u64>> {
+    let Location::Tablespace(name) = location else { return Ok(None) };
+    let path: Option<String> = Spi::get_one_with_args(
+        "SELECT coalesce(nullif((SELECT pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace WHERE spcname = $1), ''),
+                         pg_catalog.current_setting('data_directory', true))",
+        &[name.clone().into()],
+    )?;
+    Ok(path.and_then(|path| {
+        let path = cstring(&path);
+        // SAFETY: a NUL-terminated path and a struct of ours to fill.
+        unsafe {
+            let mut facts = std::mem::zeroed::<libc::statvfs>();
+            (libc::statvfs(path.as_ptr(), &raw mut facts) == 0).then(|| facts.f_bavail.saturating_mul(facts.f_frsize))
+        }
+    }))
+}
+
+/// Registers a node after checking what it names.
+///
+/// # Errors
+/// 22023 for a wrong name or capacity, 42704 for a tablespace that does not exist, 42710 for a name already taken,
+/// 0A000 for a server.
+pub fn add(name: &str, tablespace: Option<&str>, server: Option<&str>, capacity: f64, zone: &str, serves: Vec<String>) -> Result<()> {
+    let mut problems = Vec::new();
+    if name.is_empty() || name.len() > 63 {
+        problems.push(Problem::new("22023", "a node's name has between 1 and 63 bytes"));
+    }
+    if !(capacity.is_finite() && capacity > 0.0) {
+        problems.push(
+            Problem::new("22023", "a node's capacity must be a positive number")
+                .detail(format!("It is {capacity}."))
+                .hint("1.0 is an ordinary node; 2.0 takes twice as much."),
+        );
+    }
+    if let Some(server) = server {
+        problems.push(
+            Problem::new("0A000", format!("server \"{server}\" cannot be a node yet"))
+                .detail("This version places shards on tablespaces only.")
+                .hint("Use add_node(name, tablespace => …)."),
+        );
+    }
+    if let Some(tablespace) = tablespace {
+        let found: Option<bool> = Spi::get_one_with_args(
+            "SELECT EXISTS (SELECT FROM pg_catalog.pg_tablespace WHERE spcname = $1 AND spcname <> 'pg_global')",
+            &[tablespace.into()],
+        )?;
+        if found != Some(true) {
+            problems.push(
+                Problem::new("42704", format!("tablespace \"{tablespace}\" does not exist"))
+                    .hint("Create it with CREATE TABLESPACE, or leave it out for the database's own."),
+            );
+        }
+    }
+    if registered()?.iter().any(|n| n.name == name) {
+        problems.push(
+            Problem::new("42710", format!("node \"{name}\" already exists")).hint("Change it with foreshard.alter_node."),
+        );
+    }
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    Spi::run_with_args(
+        "INSERT INTO foreshard._nodes (name, tablespace, capacity, zone, serves) VALUES ($1, coalesce($2, 'pg_default'), $3, $4, $5)",
+        &[name.into(), tablespace.map(str::to_owned).into(), capacity.into(), zone.into(), serves.into()],
+    )?;
+    Ok(())
+}
+
+/// Changes what is given of a node.
+///
+/// # Errors
+/// 42704 for an unknown node, 22023 for a wrong capacity.
+pub fn alter(name: &str, capacity: Option<f64>, zone: Option<&str>, serves: Option<Vec<String>>, active: Option<bool>) -> Result<()> {
+    require(name)?;
+    if let Some(capacity) = capacity.filter(|c| !(c.is_finite() && *c > 0.0)) {
+        return Err(Problem::new("22023", "a node's capacity must be a positive number")
+            .detail(format!("It is {capacity}."))
+            .into());
+    }
+    Spi::run_with_args(
+        "UPDATE foreshard._nodes SET capacity = coalesce($2, capacity), zone = coalesce($3, zone),
+             serves = coalesce($4, serves), active = coalesce($5, active) WHERE name = $1",
+        &[name.into(), capacity.into(), zone.map(str::to_owned).into(), serves.into(), active.into()],
+    )?;
+    Ok(())
+}
+
+/// Forgets a node that has no shards.
+///
+/// # Errors
+/// 42704 for an unknown node, 55006 while shards live on it.
+pub fn remove(name: &str) -> Result<()> {
+    require(name)?;
+    let shards: i64 =
+        Spi::get_one_with_args("SELECT count(*) FROM foreshard.shards WHERE node = $1", &[name.into()])?.unwrap_or(0);
+    if shards > 0 {
+        return Err(Problem::new("55006", format!("node \"{name}\" is in use"))
+            .detail(format!("{shards} shards live on it."))
+            .hint("SELECT * FROM foreshard.shards shows which; move or drop their tables first.")
+            .into());
+    }
+    Spi::run_with_args("DELETE FROM foreshard._nodes WHERE name = $1", &[name.into()])?;
+    Ok(())
+}
+
+fn require(name: &str) -> Result<()> {
+    if registered()?.iter().any(|n| n.name == name) {
+        return Ok(());
+    }
+    Err(Problem::new("42704", format!("node \"{name}\" does not exist")).hint("SELECT * FROM foreshard.nodes lists them.").into())
+}

@@ -1,0 +1,42 @@
+//! Texts of the query log -> the pure crate's statement trees, through the server's own parser.
+//!
+//! There is no second SQL grammar here: [`super::tree`] holds what `raw_parser` made, [`query`] and [`expr`] pick from
+//! it what says where rows are found. Nothing is looked up in a catalog.
+
+mod expr;
+mod query;
+
+use super::tree;
+use foreshard_core::backup::script::replace_parameters;
+use foreshard_core::model::statement::Query;
+
+/// Parses one text of the query log. pg_stat_statements writes `$1` where a constant stood, which is not always a
+/// legal text (`interval $1`): then the parameters are replaced by quoted literals and the text is tried again.
+///
+/// # Errors
+/// Why the text cannot be read, as a reason to be counted: the same words for the same cause.
+pub fn statements(text: &str) -> Result<Vec<Query>, String> {
+    let parsed = read(text).or_else(|first| {
+        let repaired = replace_parameters(text);
+        if repaired == text { Err(first) } else { read(&repaired).map_err(|_| first) }
+    });
+    match parsed {
+        Ok(found) if found.is_empty() => Err("empty text".to_owned()),
+        Ok(found) => Ok(found),
+        Err(problem) if problem.sqlstate == "54001" => Err("nested too deeply".to_owned()),
+        Err(problem) if problem.sqlstate == "42601" => {
+            let cut = problem.message.ends_with("at end of input") || problem.message.contains("unterminated");
+            Err(if cut { "text is cut off" } else { "syntax error" }.to_owned())
+        }
+        Err(problem) => Err(problem.message),
+    }
+}
+
+fn read(text: &str) -> Result<Vec<Query>, foreshard_core::model::Problem> {
+    tree::with(text, |nodes| nodes.iter().map(|node| query::statement(*node, 0)).collect::<Option<Vec<_>>>())?
+        .ok_or_else(|| foreshard_core::model::Problem::new("54001", "statement is nested too deeply"))
+}
+
+/// Levels of nesting that are followed; deeper ones are counted as not understood. Written statements stay below 20,
+/// generated ones (long OR chains are flat lists) below 100; a thousand levels fit the smallest stack many times.
+const MAX_DEPTH: usize = 500;

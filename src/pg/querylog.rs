@@ -1,0 +1,142 @@
+//! The query log: pg_stat_statements, or any relation of its shape, read into parsed entries.
+//!
+//! The column names follow the version of the extension that made the relation, not the server's: they are looked up.
+
+use super::error::Result;
+use super::{catalog, ffi, parse};
+use foreshard_core::model::workload::LogEntry;
+use foreshard_core::model::{Config, Problem, TableName};
+use pgrx::prelude::*;
+
+/// Where the statements came from, in words, and the statements; none when there is no log.
+#[derive(Debug)]
+pub struct QueryLog {
+    pub basis: String,
+    pub entries: Vec<LogEntry>,
+}
+
+/// # Errors
+/// 42P01 for a relation that does not exist, 42703 for one without the columns, 42501 without the right to read it.
+pub fn read(config: &Config, schema: Option<&str>) -> Result<QueryLog> {
+    match config.query_log.as_deref() {
+        Some("off") => Ok(QueryLog { basis: "no query log: the config says \"off\"".to_owned(), entries: Vec::new() }),
+        Some(name) => {
+            let name = catalog::resolve_name(name, schema)?;
+            let log = relation(&name, false)?;
+            Ok(log)
+        }
+        None => match extension_view()? {
+            Some(name) => relation(&name, true),
+            None => {
+                pgrx::notice!("pg_stat_statements is not installed in this database: planning without a query log");
+                Ok(QueryLog { basis: "no query log: pg_stat_statements is not installed in this database".to_owned(), entries: Vec::new() })
+            }
+        },
+    }
+}
+
+/// pg_stat_statements in whichever schema it was created.
+fn extension_view() -> Result<Option<TableName>> {
+    Spi::connect(|client| {
+        let mut rows = client.select(
+            "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+             WHERE e.extname = 'pg_stat_statements'",
+            Some(1),
+            &[],
+        )?;
+        match rows.next() {
+            Some(row) => Ok(row.get::<String>(1)?.map(|schema| TableName::new(schema, "pg_stat_statements"))),
+            None => Ok(None),
+        }
+    })
+}
+
+fn relation(name: &TableName, live: bool) -> Result<QueryLog> {
+    let Some(oid) = catalog::relation_oid(name)? else {
+        return Err(Problem::new("42P01", format!("query log \"{name}\" does not exist"))
+            .hint("Name a relation with the columns of pg_stat_statements, or \"off\".")
+            .into());
+    };
+    let columns: Vec<String> = Spi::get_one_with_args(
+        "SELECT pg_catalog.array_agg(attname::pg_catalog.text) FROM pg_catalog.pg_attribute
+         WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped",
+        &[oid.into()],
+    )?
+    .unwrap_or_default();
+    let first = |names: &[&str]| names.iter().find(|n| columns.iter().any(|c| c == *n)).map(|n| ffi::quote_ident(n));
+    let time = first(&["total_exec_time", "total_time"]);
+    let missing: Vec<&str> = [("query", first(&["query"])), ("calls", first(&["calls"])), ("total_exec_time", time.clone())]
+        .into_iter()
+        .filter_map(|(column, found)| found.is_none().then_some(column))
+        .collect();
+    if !missing.is_empty() {
+        return Err(Problem::new("42703", format!("\"{name}\" is no query log"))
+            .detail(format!("It has no column {}.", missing.join(", ")))
+            .hint("A query log has the columns of pg_stat_statements.")
+            .into());
+    }
+    let time = time.unwrap_or_default();
+    let rows = first(&["rows"]).unwrap_or_else(|| "0".to_owned());
+    let id = first(&["queryid"]).unwrap_or_else(|| "NULL".to_owned());
+    // The view shows every database of the server, a copy what its maker put into it.
+    let here = if live && first(&["dbid"]).is_some() {
+        " WHERE l.dbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
+    } else {
+        ""
+    };
+    let query = format!(
+        "SELECT coalesce({id}::pg_catalog.int8, pg_catalog.hashtextextended(l.query::pg_catalog.text, 0)), l.query::pg_catalog.text,
+                l.calls::pg_catalog.float8, l.{time}::pg_catalog.float8, {rows}::pg_catalog.float8
+         FROM {} l{here}",
+        ffi::quote_table(name)
+    );
+    let entries = ffi::subtransaction(true, || fetch(&query))?;
+    if live && entries.iter().any(|e| e.text == INSUFFICIENT) {
+        pgrx::notice!("some statements of the query log are hidden from this role: grant it pg_read_all_stats");
+    }
+    let what = if live { "pg_stat_statements".to_owned() } else { name.to_string() };
+    Ok(QueryLog { basis: format!("query log {what}"), entries })
+}
+
+/// What pg_stat_statements shows in place of a text to those who may not see it.
+const INSUFFICIENT: &str = "<insufficient privilege>";
+
+fn fetch(query: &str) -> Result<Vec<LogEntry>> {
+    let rows: Vec<(i64, Option<String>, f64, f64, f64)> = Spi::connect(|client| {
+        client
+            .select(query, None, &[])?
+            .map(|row| {
+                Ok((
+                    row.get(1)?.unwrap_or_default(),
+                    row.get(2)?,
+                    row.get(3)?.unwrap_or_default(),
+                    row.get(4)?.unwrap_or_default(),
+                    row.get(5)?.unwrap_or_default(),
+                ))
+            })
+            .collect::<std::result::Result<_, pgrx::spi::Error>>()
+    })?;
+    Ok(rows.into_iter().map(|(id, text, calls, total_ms, rows)| entry(id, text, calls, total_ms, rows)).collect())
+}
+
+fn entry(id: i64, text: Option<String>, calls: f64, total_ms: f64, rows: f64) -> LogEntry {
+    let parsed = match text.as_deref() {
+        None => Err("text is not kept".to_owned()),
+        Some(INSUFFICIENT) => Err("text is hidden from this role".to_owned()),
+        Some(text) => parse::statements(text),
+    };
+    let mut shown: String = text.unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    if shown.len() > LogEntry::TEXT_LIMIT {
+        let mut end = LogEntry::TEXT_LIMIT;
+        while !shown.is_char_boundary(end) {
+            end -= 1;
+        }
+        shown.truncate(end);
+    }
+    LogEntry { id, text: shown, calls: finite(calls), total_ms: finite(total_ms), rows: finite(rows), parsed }
+}
+
+/// Counters of a damaged log must not poison every sum.
+fn finite(value: f64) -> f64 {
+    if value.is_finite() && value > 0.0 { value } else { 0.0 }
+}
