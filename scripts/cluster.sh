@@ -2,32 +2,25 @@
 # Scratch clusters: one directory holds the data, the socket, the log and the tablespaces of one server, and nothing of
 # it outlives `remove`. Run it (`scripts/cluster.sh create /tmp/x`), or source it and call cluster_create and so on.
 #
-# A server listens on a unix socket in its own directory, which only its owner may enter. With --tcp it listens on
+# A server listens on a unix socket in its own directory, which only its user may enter. With --tcp it listens on
 # 127.0.0.1 as well and asks for the password in DIR/password. Durability is off unless --durable: a killed server
 # loses nothing, a killed machine would.
 #
-#   create DIR [--preload LIST] [--conf 'name = value']... [--tcp] [--durable]    initdb and start
+#   create DIR [--preload LIST] [--conf 'name = value']... [--conf-file FILE] [--tcp] [--durable]
 #   start | stop | kill | restart DIR       kill: SIGKILL to all its processes, as a crash
 #   env DIR                                 export PGHOST=… for libpq clients
 #   tablespace DIR NAME                     makes and prints a directory for CREATE TABLESPACE or add_node
 #   remove DIR                              stop and delete
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
-# A new directory for scratch clusters; the caller removes it. Short, since a socket's path has 107 bytes at most.
-scratch_dir() {
-    local dir
-    dir=$(mktemp -d "${FORESHARD_SCRATCH:-${TMPDIR:-/tmp}}/foreshard.XXXXXX")
-    chmod 755 "$dir"
-    echo "$dir"
-}
-
 cluster_create() {
-    local dir=$1 preload= tcp=no durable=no conf=() bindir user
+    local dir=$1 preload="" tcp=no durable=no conf=() bindir user
     shift
     while [ $# -gt 0 ]; do
         case $1 in
             --preload) preload=$2; shift 2 ;;
             --conf) conf+=("$2"); shift 2 ;;
+            --conf-file) conf+=("$(cat "$2")"); shift 2 ;;
             --tcp) tcp=yes; shift ;;
             --durable) durable=yes; shift ;;
             *) die "unknown option of create: $1" ;;
@@ -41,7 +34,9 @@ cluster_create() {
     if [ "$user" != "$(id -un)" ]; then
         chown "$user" "$dir" "$dir/password"
     fi
-    as_server mkdir -p "$dir/socket" "$dir/tablespaces" "$dir/backups"
+    as_server mkdir -p "$dir/socket" "$dir/tablespaces"
+    # Backups come from a client, which may be another user than the server.
+    mkdir "$dir/backups" && chmod 777 "$dir/backups"
     quietly as_server "$bindir/initdb" -D "$dir/data" -U postgres --pwfile="$dir/password" \
         --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync || return
     {

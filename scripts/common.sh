@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by every script of the repository: sourced, never run. It finds PostgreSQL and the Rust toolchain, says who may
 # do what (root in a container, or an ordinary user with sudo), and prints the one line that each step gets.
 
@@ -56,4 +57,13 @@ quietly() {
 pg_bindir() {
     [ -x "$PG_CONFIG" ] || die "no PostgreSQL $PG_MAJOR server at $PG_CONFIG: run scripts/setup.sh, or set PG_CONFIG"
     "$PG_CONFIG" --bindir
+}
+
+# A new directory for scratch servers; the caller removes it. Not in TMPDIR: the server's user must get there, and the
+# path of a socket has 107 bytes at most.
+scratch_dir() {
+    local dir
+    dir=$(mktemp -d "${FORESHARD_SCRATCH:-/tmp}/foreshard.XXXXXX")
+    chmod 755 "$dir"
+    echo "$dir"
 }
