@@ -101,7 +101,8 @@ cluster_kill() {
     pids=$(awk -v parent="$postmaster" '{ sub(/^.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null |
         cut -d/ -f3)
     kill -KILL "$postmaster" $pids
-    while kill -0 "$postmaster" 2>/dev/null; do sleep 0.05; done
+    # A new server refuses to start while one of them still holds the shared memory.
+    while kill -0 "$postmaster" $pids 2>/dev/null; do sleep 0.05; done
 }
 
 cluster_env() {

@@ -40,10 +40,12 @@ fi
 
 pgrx_version() { cargo pgrx --version 2>/dev/null | awk '{ print $NF }'; }
 
-if [ "$(pgrx_version)" = "$CARGO_PGRX_VERSION" ]; then
+present=$(pgrx_version || true)
+if [ "$present" = "$CARGO_PGRX_VERSION" ]; then
     say "cargo-pgrx $CARGO_PGRX_VERSION: present"
 else
-    say "cargo-pgrx $CARGO_PGRX_VERSION: building it (about 5 minutes of CPU time, once)"
+    # It must be the version of the pgrx library that the extension is built with.
+    say "cargo-pgrx $CARGO_PGRX_VERSION: building it (about 5 minutes of CPU time, once)${present:+; it replaces version $present}"
     # The tool's own speed does not matter: a debug build takes a third of the time.
     quietly cargo install cargo-pgrx --version "=$CARGO_PGRX_VERSION" --locked --debug --force
 fi
