@@ -1,1 +1,8 @@
+//! Plain tests of the pure crate, one module per area.
 
+mod count;
+mod place;
+mod plan_choices;
+mod plan_overrides;
+mod plan_tpcc;
+mod planner_world;
