@@ -1,6 +1,7 @@
 //! Plain tests of the pure crate, one module per area.
 
 mod count;
+mod key_split;
 mod place;
 mod plan_choices;
 mod plan_overrides;

@@ -26,12 +26,14 @@ pub(super) fn sharded(subject: &Subject<'_>, candidate: &Candidate, unique: Uniq
 fn access(subject: &Subject<'_>, candidate: &Candidate, key: &str) -> String {
     if subject.basis == Basis::Assumed {
         let primary = subject.table.primary_key().is_some_and(|k| candidate.key.iter().all(|c| k.columns.contains(c)));
-        let from = if primary { "a column of the primary key" } else { "a column that links it to other tables" };
-        let from = if candidate.key.len() > 1 { "columns by which rows are usually found" } else { from };
-        return format!(
-            "No statement of the query log finds rows of this table by a condition, so {key} is a guess from the \
-             definition ({from}), with low confidence."
-        );
+        let from = match (candidate.key.len(), primary) {
+            (1, true) => "a column of the primary key",
+            (1, false) => "a column that links it to other tables",
+            _ => "columns by which rows are usually found",
+        };
+        let log =
+            if subject.insert_calls > 0.0 { "only inserts into this table" } else { "does not mention this table" };
+        return format!("The query log {log}, so {key} is a guess from the definition ({from}), with low confidence.");
     }
     let evidence = &candidate.evidence;
     let sides: Vec<String> = [("reads", evidence.reads), ("writes", evidence.writes)]
@@ -39,20 +41,29 @@ fn access(subject: &Subject<'_>, candidate: &Candidate, key: &str) -> String {
         .filter(|(_, f)| f.single + f.multi + f.scatter > 0.0)
         .map(|(what, f)| side(what, f))
         .collect();
+    if sides.len() == 2 && evidence.reads.single + evidence.writes.single >= 2.0 {
+        return format!("With {key}, all reads and writes go to one shard each.");
+    }
     format!("With {key}, {}.", sides.join("; "))
 }
 
+/// `all reads go to one shard`, `80 % of the reads go to one shard and 20 % to all of them`
 fn side(what: &str, fanout: Fanout) -> String {
-    let parts: Vec<String> =
-        [(fanout.single, "go to one shard"), (fanout.multi, "to a few"), (fanout.scatter, "to all of them")]
+    let parts: Vec<(f64, &str)> =
+        [(fanout.single, "to one shard"), (fanout.multi, "to a few"), (fanout.scatter, "to all shards")]
             .into_iter()
             .filter(|(share, _)| *share > 0.0)
-            .map(|(share, where_to)| format!("{} {where_to}", percent(share)))
             .collect();
-    let text = parts.join(", ");
-    let text =
-        if parts.first().is_some_and(|p| p.contains("go to")) { text } else { text.replacen(" to ", " go to ", 1) };
-    format!("of the {what} {text}")
+    let texts: Vec<String> = parts
+        .iter()
+        .enumerate()
+        .map(|(i, (share, shards))| match i {
+            0 if parts.len() == 1 => format!("all {what} go {shards}"),
+            0 => format!("{} of the {what} go {shards}", percent(*share)),
+            _ => format!("{} {shards}", percent(*share)),
+        })
+        .collect();
+    list(&texts, 3)
 }
 
 fn family(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
@@ -69,9 +80,8 @@ fn family(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
         "another column keeps more of a transaction on one shard"
     };
     Some(format!(
-        "{} {} the same value as {column}: {} of the load on the tables names it, and {tail}.",
+        "{column} means the same in {}: {} of the load on all tables fixes it, and {tail}.",
         list(&others, 8),
-        if others.len() == 1 { "has" } else { "have" },
         percent(evidence.family_calls),
     ))
 }
@@ -79,7 +89,8 @@ fn family(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
 fn values(candidate: &Candidate, key: &str) -> Option<String> {
     let evidence = &candidate.evidence;
     let distinct = evidence.distinct?;
-    let mut out = format!("{key} has {}", counted(distinct, "value"));
+    let has = if candidate.key.len() == 1 { "has" } else { "together have about" };
+    let mut out = format!("{key} {has} {}", counted(distinct, "value"));
     if let Some(hottest) = evidence.hottest_value.filter(|h| *h >= 0.001) {
         out += &format!(", the most frequent with {} of the rows", percent(hottest));
     }

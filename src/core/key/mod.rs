@@ -11,6 +11,7 @@ mod because;
 mod candidates;
 mod cost;
 mod family;
+mod log;
 mod reject;
 mod skew;
 pub mod split;

@@ -122,8 +122,8 @@ impl Cuts {
             at.push((value.to_owned(), below as f64 / total.max(1) as f64));
             below += count;
         }
-        at.remove(0);
-        Some(Self { at })
+        // The first value begins the first shard, which has no lower bound.
+        Some(Self { at: at.split_off(at.len().min(1)) })
     }
 
     /// From equi-depth bounds: a value that is several quantiles at once begins where it first appears.

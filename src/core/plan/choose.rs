@@ -46,6 +46,7 @@ pub(super) fn rank(
         }
         let mut scored: Vec<Scored> = ways
             .into_iter()
+            .filter(|method| makes(subject, key, *method, config.shard_count))
             .map(|method| {
                 let values = KeyValues::of(subject, key);
                 let limits = KeyLimits {
@@ -56,7 +57,11 @@ pub(super) fn rank(
                 };
                 let all = bounds.iter().cloned().chain(key_bounds(&limits)).collect();
                 let uneven = |count: u32| skew(subject, key, method, count, exact);
-                let count = decide(all, method, config.shard_count, &uneven);
+                let mut count = decide(all, method, config.shard_count, &uneven);
+                // A list that was asked for has at least a shard for its values and one for all others.
+                if method == Method::List && is_forced(config) {
+                    count.count = count.count.max(2);
+                }
                 Scored { candidate: assess(subject, key, method, count.count, &setting), count }
             })
             .collect();
@@ -136,6 +141,12 @@ pub(super) fn name_of(candidate: &Candidate) -> String {
     } else {
         format!("{} on {}", candidate.method.name(), list(&candidate.key, 4))
     }
+}
+
+/// As many shards as the config asks for can be made.
+fn makes(subject: &Subject<'_>, key: &[String], method: Method, count: Option<u32>) -> bool {
+    let Some(count) = count.filter(|_| method != Method::Hash) else { return true };
+    pieces(subject, key, method).is_some_and(|most| count <= most) && (method == Method::Range || count > 1)
 }
 
 /// The method could cut the key if asked to, though the planner would not think of it.

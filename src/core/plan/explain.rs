@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 const WIDTH: usize = 100;
 /// Candidates shown beside the chosen one.
 const RUNNERS_UP: usize = 4;
+/// Share of the calls understood below which the choice is called a hint. Assumed.
+const WELL_UNDERSTOOD: f64 = 0.8;
 /// Kinds of notes and nodes that have a line of their own.
 const GROUPS: usize = 4;
 
@@ -23,8 +25,8 @@ pub fn explain(plan: &Plan) -> String {
         if let Some(reason) = &chosen.rejected {
             page.part("Advice against it", reason, 2);
         }
-        let parts: Vec<String> =
-            chosen.evidence.cost_parts.iter().map(|(name, cost)| format!("{name} {cost:.2}")).collect();
+        let shown = chosen.evidence.cost_parts.iter().filter(|part| part.1 >= 0.005);
+        let parts: Vec<String> = shown.map(|(name, cost)| format!("{name} {cost:.2}")).collect();
         page.part("Cost", &format!("{:.2} = {}", chosen.cost, parts.join(" + ")), 3);
     }
     page.part("Stands on", &stands_on(plan), 3);
@@ -66,6 +68,9 @@ fn stands_on(plan: &Plan) -> String {
             percent(coverage.understood_calls),
             percent(coverage.understood_ms)
         );
+        if coverage.understood_calls < WELL_UNDERSTOOD {
+            text += "; with so much left out, take the choice as a hint";
+        }
     } else {
         text += &format!("; no statements; treated as {profile}");
     }
