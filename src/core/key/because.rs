@@ -28,7 +28,8 @@ fn access(subject: &Subject<'_>, candidate: &Candidate, key: &str) -> String {
         let primary = subject.table.primary_key().is_some_and(|k| candidate.key.iter().all(|c| k.columns.contains(c)));
         let from = match (candidate.key.len(), primary) {
             (1, true) => "a column of the primary key",
-            (1, false) => "a column that links it to other tables",
+            (1, false) if is_link(subject, candidate) => "a column that links it to other tables",
+            (1, false) => "a column whose values can be spread",
             _ => "columns by which rows are usually found",
         };
         let log =
@@ -45,6 +46,11 @@ fn access(subject: &Subject<'_>, candidate: &Candidate, key: &str) -> String {
         return format!("With {key}, all reads and writes go to one shard each.");
     }
     format!("With {key}, {}.", sides.join("; "))
+}
+
+fn is_link(subject: &Subject<'_>, candidate: &Candidate) -> bool {
+    let linked = |c: &String| subject.table.foreign_keys.iter().any(|f| f.columns.contains(c));
+    candidate.key.iter().all(linked) || candidate.evidence.family_tables.len() > 1
 }
 
 /// `all reads go to one shard`, `80 % of the reads go to one shard and 20 % to all of them`

@@ -18,8 +18,8 @@ fn usable(column: &Column) -> bool {
 
 /// Every column that some statement pins, lists, limits or joins, of the primary key or of a foreign key, or of a
 /// family that other tables are found by; then the pairs that statements pin together. Each key once, columns in the
-/// table's order.
-pub fn candidates(subject: &Subject<'_>) -> Vec<KeyColumns> {
+/// table's order. Where that names none, and the config insists on shards, every column.
+pub fn candidates(subject: &Subject<'_>, insist: bool) -> Vec<KeyColumns> {
     let mut wanted: BTreeSet<&str> = BTreeSet::new();
     let mut pairs: BTreeMap<(usize, usize), f64> = BTreeMap::new();
     for weighed in &subject.statements {
@@ -43,6 +43,9 @@ pub fn candidates(subject: &Subject<'_>) -> Vec<KeyColumns> {
     wanted.extend(subject.table.columns.iter().filter(shared).map(|c| c.name.as_str()));
 
     let columns = &subject.table.columns;
+    if insist && wanted.is_empty() {
+        wanted.extend(columns.iter().map(|c| c.name.as_str()));
+    }
     let mut out: Vec<KeyColumns> = columns
         .iter()
         .filter(|c| usable(c) && wanted.contains(c.name.as_str()))

@@ -31,7 +31,7 @@ pub(super) fn rank(
         nodes: demand.nodes,
         exact,
     };
-    let mut keys = candidates(subject);
+    let mut keys = candidates(subject, is_forced(config) || config.shard_count.is_some_and(|n| n > 1));
     if let Some(forced) = config.shard_key.as_ref().map(|k| KeyColumns::from_iter(k.iter().cloned()))
         && !keys.contains(&forced)
     {
