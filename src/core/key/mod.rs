@@ -1,1 +1,32 @@
-//! (room under construction)
+//! Which columns may be the shard key, and what each would cost.
+//!
+//! A [`Subject`] is the table with all that is known of it: definition, profile, weighed statements, families.
+//! [`candidates`] names the keys worth looking at; [`methods`] the ways to cut each of them; [`assess`] works out, for one
+//! key, method and count, the figures, the cost with its parts, the reason in words and what speaks against it at all.
+//! [`split`] cuts the known values into shards. Every candidate is judged by the same objective ([`cost`]); there is
+//! no rule for a particular kind of table.
+
+mod access;
+mod because;
+mod candidates;
+mod cost;
+mod family;
+mod log;
+mod reject;
+mod skew;
+pub mod split;
+mod subject;
+mod values;
+mod weight;
+
+pub use access::{Reach, reach};
+pub use candidates::{candidates, methods, pieces};
+pub use cost::{MIN_SHARDED_BYTES, Setting, assess, assess_unsharded};
+pub use family::Families;
+pub use skew::skew;
+pub use subject::{Basis, Subject};
+pub use values::{KeyValues, is_time};
+
+/// The exact share of the rows per remainder, for a type, its values (None is NULL) with their numbers of rows, and a
+/// modulus. None where the type's hash is not known outside the server.
+pub type HashShares<'a> = dyn Fn(&str, &[(Option<&str>, u64)], u32) -> Option<Vec<f64>> + 'a;

@@ -7,6 +7,7 @@ pub mod problem;
 pub mod profile;
 pub mod schema;
 pub mod statement;
+pub mod words;
 pub mod workload;
 
 pub use config::Config;

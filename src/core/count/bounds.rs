@@ -1,0 +1,178 @@
+//! The limits on the number of shards, each with its figure and its reason.
+
+use crate::model::Method;
+use crate::model::plan::{CountBound, Direction};
+use crate::model::words::{bytes, counted, percent, round4, thousands};
+
+/// Bytes on disk, with indexes, that one shard should not exceed unless the config says otherwise. 10 GB are copied in
+/// about 2.5 minutes at the 70 MB/s of a plain disk (measured): the time for which a move or a split of it runs.
+pub const DEFAULT_TARGET_SHARD_BYTES: u64 = 10 << 30;
+/// Shards per node, so that a node can hand over a quarter of its load at a time and a new node has something to take.
+/// Assumed: between the 1 that leaves nothing to move and Citus' constant 32 in all.
+pub const SHARDS_PER_NODE: u32 = 4;
+/// Statements per second that one shard bears. Measured: a hash leaf took 3,700 updates a second on two busy cores.
+const SHARD_STATEMENTS_PER_SECOND: f64 = 3700.0;
+/// Clients that one shard bears. Measured: locks on a hot leaf were still got within 10 ms under 16 clients.
+const SHARD_CLIENTS: f64 = 16.0;
+/// Values per shard, on average, below which a hash spreads them badly: at 4 equal values a shard the fullest of 8
+/// shards is expected at 1.7 times the mean.
+const HASH_VALUES_PER_SHARD: u64 = 4;
+/// How far the most frequent value alone may exceed the mean shard. Assumed: the threshold from which rebalancing pays.
+const HOTTEST_OVER_MEAN: f64 = 1.25;
+/// Shards above which planning is felt. Measured: at 128 hash partitions a point lookup takes 151 µs against 144 at 8,
+/// a statement that cannot be pruned 3.4 ms to plan, a backend 11 MB; at 512: 170 µs, 22 ms, 31 MB.
+const PLANNING_SHARDS: u32 = 128;
+/// max_locks_per_transaction x max_connections as PostgreSQL ships them: the size of the shared lock table.
+const LOCK_TABLE_ENTRIES: f64 = 6400.0;
+/// Header, null bitmap and line pointer of a row on a page, bytes (PostgreSQL's storage layout: 23 + 1 + 4).
+const ROW_OVERHEAD_BYTES: f64 = 28.0;
+/// Heap and indexes over the heap alone. Assumed: a primary key and one or two more indexes.
+const WITH_INDEXES: f64 = 1.5;
+
+/// What the data, the load and the nodes ask for.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Demand {
+    pub rows: Option<u64>,
+    pub text_bytes: Option<u64>,
+    pub growth: f64,
+    pub target_shard_bytes: u64,
+    /// Statements per second at the peak.
+    pub throughput: Option<f64>,
+    /// Clients at the same time at the peak.
+    pub concurrency: Option<f64>,
+    pub nodes: usize,
+    /// Indexes of the table, each locked with its partition.
+    pub indexes: usize,
+}
+
+/// What a key allows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct KeyLimits {
+    pub method: Method,
+    pub distinct: Option<u64>,
+    /// Share of the rows with the most frequent value, or with NULL.
+    pub hottest: Option<f64>,
+    /// Shards that the known values can be cut into, for range and list.
+    pub pieces: Option<u32>,
+}
+
+/// Bytes on disk with indexes, as far as the profile lets one say; None without a profile.
+pub fn bytes_on_disk(demand: &Demand) -> Option<f64> {
+    let heap = demand.text_bytes? as f64 + demand.rows? as f64 * ROW_OVERHEAD_BYTES;
+    Some(heap * WITH_INDEXES * demand.growth)
+}
+
+/// The bounds that do not depend on the key.
+pub fn demand_bounds(demand: &Demand) -> Vec<CountBound> {
+    let mut out = Vec::new();
+    if let Some(size) = bytes_on_disk(demand) {
+        let target = demand.target_shard_bytes.max(1) as f64;
+        let grown =
+            if demand.growth > 1.0 { format!(" after growing {}-fold", round4(demand.growth)) } else { String::new() };
+        out.push(at_least(
+            "volume",
+            size / target,
+            format!("about {} on disk with indexes{grown}, at most {} a shard", bytes(size), bytes(target)),
+        ));
+    }
+    if let Some(rate) = demand.throughput {
+        out.push(at_least(
+            "throughput",
+            rate / SHARD_STATEMENTS_PER_SECOND,
+            format!(
+                "{} statements a second, and one shard bears about {}",
+                thousands(rate.round() as u64),
+                thousands(SHARD_STATEMENTS_PER_SECOND as u64)
+            ),
+        ));
+    }
+    if let Some(clients) = demand.concurrency {
+        out.push(at_least(
+            "concurrency",
+            clients / SHARD_CLIENTS,
+            format!("{} clients at once, and one shard bears about {SHARD_CLIENTS}", thousands(clients.round() as u64)),
+        ));
+    }
+    out.push(at_least(
+        "balance",
+        demand.nodes.max(1) as f64 * f64::from(SHARDS_PER_NODE),
+        format!(
+            "{} with {SHARDS_PER_NODE} shards each, so that load can be moved between nodes",
+            counted(demand.nodes as u64, "node")
+        ),
+    ));
+    let clients = demand.concurrency.unwrap_or(SHARD_CLIENTS).max(1.0);
+    out.push(at_most(
+        "planning",
+        f64::from(PLANNING_SHARDS),
+        "beyond it planning and memory of each backend are felt".to_owned(),
+    ));
+    out.push(at_most(
+        "locks",
+        LOCK_TABLE_ENTRIES / (clients * (1 + demand.indexes) as f64),
+        format!(
+            "{} clients that each lock every shard and its {} fit into the lock table of a default server",
+            thousands(clients.round() as u64),
+            counted(demand.indexes as u64, "index").replace("indexs", "indexes")
+        ),
+    ));
+    out
+}
+
+/// The bounds that a key adds.
+pub fn key_bounds(key: &KeyLimits) -> Vec<CountBound> {
+    let mut out = Vec::new();
+    match (key.method, key.distinct, key.pieces) {
+        (Method::Hash, Some(distinct), _) => out.push(at_most(
+            "cardinality",
+            (distinct / HASH_VALUES_PER_SHARD) as f64,
+            format!(
+                "{}, and a hash needs {HASH_VALUES_PER_SHARD} a shard to spread them",
+                counted(distinct, "distinct value")
+            ),
+        )),
+        (Method::List, _, Some(pieces)) => out.push(at_most(
+            "cardinality",
+            f64::from(pieces),
+            format!("{} and a shard for all others", counted(u64::from(pieces.saturating_sub(1)), "value")),
+        )),
+        (_, _, Some(pieces)) => out.push(at_most(
+            "cardinality",
+            f64::from(pieces),
+            format!("the known values can be cut into {}", counted(u64::from(pieces), "range")),
+        )),
+        _ => {}
+    }
+    if let Some(hottest) = key.hottest.filter(|h| *h > 0.0) {
+        out.push(at_most(
+            "hottest value",
+            HOTTEST_OVER_MEAN / hottest,
+            format!("one value has {} of the rows, and more shards would not make its shard smaller", percent(hottest)),
+        ));
+    }
+    out
+}
+
+/// Shards that data and load alone ask for: what "do not shard" would fall short of. At least 1.
+pub fn needed(bounds: &[CountBound]) -> u32 {
+    let asks = |b: &&CountBound| b.direction == Direction::AtLeast && b.name != "balance";
+    bounds.iter().filter(asks).map(|b| whole(b.value)).fold(1, u32::max)
+}
+
+/// Shards with which the nodes can be balanced. At least 1.
+pub fn balanced(bounds: &[CountBound]) -> u32 {
+    bounds.iter().filter(|b| b.name == "balance").map(|b| whole(b.value)).fold(1, u32::max)
+}
+
+/// A lower bound as a whole number of shards, at least one.
+pub(super) fn whole(value: f64) -> u32 {
+    (value - 1e-9).ceil().clamp(1.0, f64::from(u32::MAX)) as u32
+}
+
+fn at_least(name: &str, value: f64, because: String) -> CountBound {
+    CountBound { name: name.to_owned(), direction: Direction::AtLeast, value: round4(value), because }
+}
+
+fn at_most(name: &str, value: f64, because: String) -> CountBound {
+    CountBound { name: name.to_owned(), direction: Direction::AtMost, value: round4(value), because }
+}

@@ -1,0 +1,184 @@
+//! The reasons in words. Each text stands alone: someone who reads only it knows why the candidate is as good as it is.
+
+use super::cost::MIN_SHARDED_BYTES;
+use super::subject::{Basis, Subject};
+use crate::model::config::UniquePolicy;
+use crate::model::plan::Fanout;
+use crate::model::words::{bytes, counted, list, percent, thousands};
+use crate::model::{Candidate, Method};
+
+pub(super) fn sharded(subject: &Subject<'_>, candidate: &Candidate, unique: UniquePolicy) -> String {
+    let key = list(&candidate.key, 4);
+    let mut out = vec![access(subject, candidate, &key)];
+    out.extend(family(subject, candidate));
+    out.extend(values(candidate, &key));
+    if let Some(method) = method(candidate) {
+        out.push(method);
+    }
+    if candidate.evidence.key_updates > 0.0 {
+        let share = percent(candidate.evidence.key_updates);
+        out.push(format!("{share} of the calls change it, which moves rows between shards."));
+    }
+    out.extend(lost(subject, candidate, unique));
+    out.join(" ")
+}
+
+fn access(subject: &Subject<'_>, candidate: &Candidate, key: &str) -> String {
+    if subject.basis == Basis::Assumed {
+        let primary = subject.table.primary_key().is_some_and(|k| candidate.key.iter().all(|c| k.columns.contains(c)));
+        let from = match (candidate.key.len(), primary) {
+            (1, true) => "a column of the primary key",
+            (1, false) if is_link(subject, candidate) => "a column that links it to other tables",
+            (1, false) => "a column whose values can be spread",
+            _ => "columns by which rows are usually found",
+        };
+        let log =
+            if subject.insert_calls > 0.0 { "only inserts into this table" } else { "does not mention this table" };
+        return format!("The query log {log}, so {key} is a guess from the definition ({from}), with low confidence.");
+    }
+    let evidence = &candidate.evidence;
+    let sides: Vec<String> = [("reads", evidence.reads), ("writes", evidence.writes)]
+        .into_iter()
+        .filter(|(_, f)| f.single + f.multi + f.scatter > 0.0)
+        .map(|(what, f)| side(what, f))
+        .collect();
+    if sides.len() == 2 && evidence.reads.single + evidence.writes.single >= 2.0 {
+        return format!("With {key}, all reads and writes go to one shard each.");
+    }
+    format!("With {key}, {}.", sides.join("; "))
+}
+
+fn is_link(subject: &Subject<'_>, candidate: &Candidate) -> bool {
+    let linked = |c: &String| subject.table.foreign_keys.iter().any(|f| f.columns.contains(c));
+    candidate.key.iter().all(linked) || candidate.evidence.family_tables.len() > 1
+}
+
+/// `all reads go to one shard`, `80 % of the reads go to one shard and 20 % to all of them`
+fn side(what: &str, fanout: Fanout) -> String {
+    let parts: Vec<(f64, &str)> =
+        [(fanout.single, "to one shard"), (fanout.multi, "to a few"), (fanout.scatter, "to all shards")]
+            .into_iter()
+            .filter(|(share, _)| *share > 0.0)
+            .collect();
+    let texts: Vec<String> = parts
+        .iter()
+        .enumerate()
+        .map(|(i, (share, shards))| match i {
+            0 if parts.len() == 1 => format!("all {what} go {shards}"),
+            0 => format!("{} of the {what} go {shards}", percent(*share)),
+            _ => format!("{} {shards}", percent(*share)),
+        })
+        .collect();
+    list(&texts, 3)
+}
+
+fn family(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
+    let evidence = &candidate.evidence;
+    let others: Vec<String> =
+        evidence.family_tables.iter().filter(|t| **t != subject.table.name).map(|t| t.name.clone()).collect();
+    if others.is_empty() || evidence.family_calls <= 0.0 {
+        return None;
+    }
+    let column = candidate.key.first()?;
+    let tail = if evidence.family_calls >= subject.best_home - 1e-3 {
+        "no other column keeps more of a transaction on one shard"
+    } else {
+        "another column keeps more of a transaction on one shard"
+    };
+    Some(format!(
+        "{column} means the same in {}: {} of the load on all tables fixes it, and {tail}.",
+        list(&others, 8),
+        percent(evidence.family_calls),
+    ))
+}
+
+fn values(candidate: &Candidate, key: &str) -> Option<String> {
+    let evidence = &candidate.evidence;
+    let distinct = evidence.distinct?;
+    let has = if candidate.key.len() == 1 { "has" } else { "together have about" };
+    let mut out = format!("{key} {has} {}", counted(distinct, "value"));
+    if let Some(hottest) = evidence.hottest_value.filter(|h| *h >= 0.001) {
+        out += &format!(", the most frequent with {} of the rows", percent(hottest));
+    }
+    if let Some(skew) = evidence.skew {
+        out += &format!(
+            "; of {} the fullest holds about {skew:.2} times the mean",
+            counted(u64::from(candidate.shard_count), "shard")
+        );
+    }
+    if let Some(nulls) = evidence.null_share.filter(|n| *n > 0.0) {
+        out += &format!("; {} of the rows have none and share a shard", percent(nulls));
+    }
+    out.push('.');
+    Some(out)
+}
+
+fn method(candidate: &Candidate) -> Option<String> {
+    match candidate.method {
+        Method::Range => {
+            let growing = candidate.evidence.monotonicity.is_some_and(|m| m >= 0.7);
+            let tail =
+                if growing { " New rows come with ever larger values and all go to the last range." } else { "" };
+            let why = if candidate.evidence.reads.multi + candidate.evidence.writes.multi > 0.0 {
+                "By range, a condition on a period or an interval leaves out the other shards, and old ranges can be \
+                 dropped whole."
+            } else {
+                "By range, few values are cut into even shards, which a hash would not do."
+            };
+            Some(format!("{why}{tail}"))
+        }
+        Method::List => {
+            Some("By list, the few known values are packed evenly; new ones go to a shard of their own.".to_owned())
+        }
+        _ => None,
+    }
+}
+
+fn lost(subject: &Subject<'_>, candidate: &Candidate, unique: UniquePolicy) -> Vec<String> {
+    let key = list(&candidate.key, 4);
+    let describe = |name: &String| {
+        let found = subject.table.unique_keys.iter().find(|k| k.name == *name)?;
+        let kind = if found.primary { "the primary key" } else { "the unique constraint" };
+        let columns = found.columns.join(", ");
+        let missing: Vec<&str> =
+            candidate.key.iter().filter(|c| !found.columns.contains(c)).map(String::as_str).collect();
+        Some(match unique {
+            UniquePolicy::Widen => format!(
+                "{} {name} ({columns}) does not contain it and is widened to ({}, {columns}).",
+                capital(kind),
+                missing.join(", ")
+            ),
+            UniquePolicy::PerShard => {
+                format!("{} {name} ({columns}) holds within each shard only, not across them.", capital(kind))
+            }
+            UniquePolicy::Refuse => format!("{} {name} ({columns}) does not contain {key}.", capital(kind)),
+        })
+    };
+    candidate.evidence.constraints_lost.iter().filter_map(describe).collect()
+}
+
+pub(super) fn unsharded(subject: &Subject<'_>, candidate: &Candidate) -> String {
+    let rows = subject.profile.map_or_else(String::new, |p| format!(" ({} rows)", thousands(p.rows)));
+    if candidate.method == Method::Reference {
+        let written = if subject.written > 0.0 {
+            format!("{} of its calls write it", percent(subject.written))
+        } else {
+            "nothing in the query log writes it".to_owned()
+        };
+        let size = subject.text_bytes().map_or_else(String::new, |b| format!("{} of text{rows}: ", bytes(b as f64)));
+        return format!("{size}{written}, and other tables look rows up in it; a copy on every node keeps that local.");
+    }
+    match subject.text_bytes() {
+        Some(size) if size < MIN_SHARDED_BYTES => format!(
+            "It is small: {} of text{rows}, below the {} from which cutting a table pays by itself.",
+            bytes(size as f64),
+            bytes(MIN_SHARDED_BYTES as f64)
+        ),
+        _ => "One plain table: nothing to cut, nothing to keep in step, and all of its load in one place.".to_owned(),
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default() + chars.as_str()
+}

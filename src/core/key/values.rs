@@ -1,0 +1,81 @@
+//! What the profile tells of a key's values.
+
+use super::subject::Subject;
+use crate::model::ColumnProfile;
+
+/// Figures of a key's values; each None where no profile tells.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct KeyValues {
+    pub distinct: Option<u64>,
+    pub null_share: Option<f64>,
+    /// Share of the rows with the most frequent non-null value.
+    pub hottest: Option<f64>,
+    /// Sum of the squared shares of all values: 1/n for n equal ones, 1 for a single one.
+    pub concentration: Option<f64>,
+    pub monotonicity: Option<f64>,
+}
+
+impl KeyValues {
+    pub fn of(subject: &Subject<'_>, key: &[String]) -> Self {
+        let unique = subject.table.unique_keys.iter().any(|k| k.columns.iter().all(|c| key.contains(c)));
+        let rows = subject.profile.map(|p| p.rows);
+        let mut columns = key.iter().map(|c| Self::of_column(subject, c, rows));
+        let first = columns.next().unwrap_or_default();
+        // Columns of a pair are taken as independent of each other, except that they cannot have more values than rows.
+        let mut all = columns.fold(first, |a, b| Self {
+            distinct: a.distinct.zip(b.distinct).map(|(a, b)| a.saturating_mul(b).min(rows.unwrap_or(u64::MAX))),
+            null_share: a.null_share.zip(b.null_share).map(|(a, b)| a.max(b)),
+            hottest: a.hottest.zip(b.hottest).map(|(a, b)| a * b),
+            concentration: a.concentration.zip(b.concentration).map(|(a, b)| a * b),
+            monotonicity: a.monotonicity,
+        });
+        if let Some(rows) = rows.filter(|r| unique && *r > 0 && all.null_share.unwrap_or(0.0) == 0.0) {
+            all.distinct = Some(rows);
+            all.hottest = Some(1.0 / rows as f64);
+            all.concentration = Some(1.0 / rows as f64);
+        }
+        all
+    }
+
+    /// Share of the rows with the most frequent value or with NULL, whichever is more: what one shard must take whole.
+    pub fn largest_group(&self) -> Option<f64> {
+        match (self.hottest, self.null_share) {
+            (Some(a), Some(b)) => Some(a.max(b)),
+            (a, b) => a.or(b),
+        }
+    }
+
+    fn of_column(subject: &Subject<'_>, column: &str, rows: Option<u64>) -> Self {
+        let known = subject.profile.and_then(|p| p.column(column)).zip(rows.filter(|r| *r > 0));
+        let Some((profile, rows)) = known else {
+            let boolean = subject.table.column(column).is_some_and(|c| c.type_name == "boolean");
+            return Self { distinct: boolean.then_some(2), ..Self::default() };
+        };
+        let rows = rows as f64;
+        Self {
+            distinct: Some(profile.distinct),
+            null_share: Some(profile.nulls as f64 / rows),
+            hottest: Some(match profile.heavy.first() {
+                Some(h) => h.count as f64 / rows,
+                None => 1.0 / profile.distinct.max(1) as f64,
+            }),
+            concentration: Some(concentration(profile, rows)),
+            monotonicity: Some(profile.monotonicity),
+        }
+    }
+}
+
+fn concentration(profile: &ColumnProfile, rows: f64) -> f64 {
+    let square = |count: f64| (count / rows) * (count / rows);
+    let heavy: f64 = profile.heavy.iter().map(|h| square(h.count as f64)).sum();
+    let listed: f64 = profile.heavy.iter().map(|h| h.count as f64).sum();
+    let others = profile.distinct.saturating_sub(profile.heavy.len() as u64) as f64;
+    let rest = (rows - profile.nulls as f64 - listed).max(0.0);
+    let spread = if others > 0.0 { square(rest) / others } else { 0.0 };
+    heavy + spread + square(profile.nulls as f64)
+}
+
+/// Dates and timestamps.
+pub fn is_time(type_name: &str) -> bool {
+    type_name == "date" || type_name.starts_with("timestamp")
+}

@@ -1,0 +1,199 @@
+//! The plan as text for people: one screen, in the way of EXPLAIN.
+
+use super::choose::name_of;
+use crate::model::plan::{Direction, Note};
+use crate::model::words::{bytes, counted, list, percent, thousands};
+use crate::model::{Method, Plan, WorkloadProfile};
+use std::collections::BTreeMap;
+
+/// Characters of a line.
+const WIDTH: usize = 100;
+/// Candidates shown beside the chosen one.
+const RUNNERS_UP: usize = 4;
+/// Share of the calls understood below which the choice is called a hint. Assumed.
+const WELL_UNDERSTOOD: f64 = 0.8;
+/// Kinds of notes and nodes that have a line of their own.
+const GROUPS: usize = 4;
+
+/// The plan in at most 45 lines of 100 characters: the choice with its reason, what it stands on, the count with its
+/// bounds, the runners-up, what is not carried over, and what each node takes.
+pub fn explain(plan: &Plan) -> String {
+    let mut page = Page(Vec::new());
+    page.line(0, &heading(plan));
+    if let Some(chosen) = plan.candidates.get(plan.chosen) {
+        page.part("Because", &chosen.because, 7);
+        if let Some(reason) = &chosen.rejected {
+            page.part("Advice against it", reason, 2);
+        }
+        let shown = chosen.evidence.cost_parts.iter().filter(|part| part.1 >= 0.005);
+        let parts: Vec<String> = shown.map(|(name, cost)| format!("{name} {cost:.2}")).collect();
+        page.part("Cost", &format!("{:.2} = {}", chosen.cost, parts.join(" + ")), 3);
+    }
+    page.part("Stands on", &stands_on(plan), 3);
+    count(plan, &mut page);
+    runners_up(plan, &mut page);
+    page.part("Not carried over", &notes(&plan.notes), 4);
+    nodes(plan, &mut page);
+    page.0.truncate(45);
+    page.0.join("\n")
+}
+
+fn heading(plan: &Plan) -> String {
+    let what = match plan.layout.method {
+        Method::None => "do not shard".to_owned(),
+        Method::Reference => "reference table, a copy on every foreign node".to_owned(),
+        method => format!(
+            "{} by {} on {}",
+            counted(plan.layout.shards.len() as u64, "shard"),
+            method.name(),
+            list(&plan.layout.key, 6)
+        ),
+    };
+    format!("{}: {what}", plan.target)
+}
+
+fn stands_on(plan: &Plan) -> String {
+    let coverage = &plan.coverage;
+    let profile = match plan.workload {
+        WorkloadProfile::Oltp => "transactions (oltp)",
+        WorkloadProfile::Olap => "analysis (olap)",
+        WorkloadProfile::Mixed => "a mixed load",
+    };
+    let mut text = plan.basis.trim_end_matches('.').to_owned();
+    if coverage.statements > 0 {
+        text += &format!(
+            "; {} with {} calls, of which {} (and {} of the time) were understood, seen as {profile}",
+            counted(coverage.statements, "statement"),
+            thousands(coverage.calls.round() as u64),
+            percent(coverage.understood_calls),
+            percent(coverage.understood_ms)
+        );
+        if coverage.understood_calls < WELL_UNDERSTOOD {
+            text += "; with so much left out, take the choice as a hint";
+        }
+    } else {
+        text += &format!("; no statements; treated as {profile}");
+    }
+    text += &match (plan.rows, plan.text_bytes) {
+        (Some(rows), Some(size)) => format!("; {} rows, {} of text profiled", thousands(rows), bytes(size as f64)),
+        _ => "; the rows were not profiled, so values and sizes are not known".to_owned(),
+    };
+    text + "."
+}
+
+fn count(plan: &Plan, page: &mut Page) {
+    let decision = &plan.count;
+    page.part("Count", &format!("{}. {}", decision.count, decision.because), 3);
+    let bounds: Vec<String> = decision
+        .bounds
+        .iter()
+        .map(|b| {
+            let (sign, value) = match b.direction {
+                Direction::AtLeast => (">=", b.value.max(1.0).ceil()),
+                Direction::AtMost => ("<=", b.value.floor()),
+            };
+            format!("{} {sign} {}", b.name, thousands(value as u64))
+        })
+        .collect();
+    page.part("Bounds", &bounds.join(", "), 2);
+}
+
+fn runners_up(plan: &Plan, page: &mut Page) {
+    let others = plan.candidates.iter().enumerate().filter(|(i, _)| *i != plan.chosen);
+    let mut first = true;
+    for (_, candidate) in others.take(RUNNERS_UP) {
+        if first {
+            page.line(2, "Instead of");
+            first = false;
+        }
+        let why = match &candidate.rejected {
+            Some(reason) => reason.clone(),
+            None => {
+                let worst =
+                    candidate.evidence.cost_parts.iter().skip(1).max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+                worst.map_or_else(
+                    || "nothing against it".to_owned(),
+                    |(name, cost)| format!("mostly {name} (+{cost:.2})"),
+                )
+            }
+        };
+        let count = counted(u64::from(candidate.shard_count), "shard");
+        let count = if candidate.method.shards() { format!(", {count}") } else { String::new() };
+        page.wrapped(4, &format!("{}{count}, cost {:.2}: {why}", name_of(candidate), candidate.cost), 2);
+    }
+}
+
+fn notes(notes: &[Note]) -> String {
+    let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for note in notes {
+        kinds.entry(&note.kind).or_default().push(format!("{} {}", note.object, note.what));
+    }
+    if kinds.is_empty() {
+        return "nothing; all that the backup says of the table is kept.".to_owned();
+    }
+    let more = kinds.len().saturating_sub(GROUPS);
+    let mut groups: Vec<String> =
+        kinds.iter().take(GROUPS).map(|(kind, items)| format!("{kind}: {}", list(items, 3))).collect();
+    if more > 0 {
+        groups.push(counted(more as u64, "more kind"));
+    }
+    groups.join("; ") + "."
+}
+
+fn nodes(plan: &Plan, page: &mut Page) {
+    let mut nodes: BTreeMap<&str, (u64, f64)> = BTreeMap::new();
+    for shard in &plan.layout.shards {
+        let node = nodes.entry(&shard.node).or_default();
+        *node = (node.0 + 1, node.1 + shard.share);
+    }
+    let texts: Vec<String> = nodes
+        .iter()
+        .map(|(name, (shards, share))| {
+            format!("{name}: {}, {} of the rows", counted(*shards, "shard"), percent(*share))
+        })
+        .collect();
+    if !texts.is_empty() {
+        page.part("Nodes", &texts.join("; "), 4);
+    }
+}
+
+struct Page(Vec<String>);
+
+impl Page {
+    fn part(&mut self, title: &str, text: &str, lines: usize) {
+        self.wrapped(2, &format!("{title}: {text}"), lines);
+    }
+
+    fn line(&mut self, indent: usize, text: &str) {
+        self.wrapped(indent, text, 2);
+    }
+
+    /// Wrapped at blanks, further lines two deeper; what does not fit into `lines` ends in an ellipsis.
+    fn wrapped(&mut self, indent: usize, text: &str, lines: usize) {
+        let mut out: Vec<String> = Vec::new();
+        let mut line = " ".repeat(indent);
+        let mut empty = true;
+        for word in text.split_whitespace() {
+            // A name may be longer than a line.
+            let word: String = word.chars().take(WIDTH - indent - 4).collect();
+            if !empty && line.chars().count() + 1 + word.chars().count() > WIDTH {
+                out.push(std::mem::replace(&mut line, " ".repeat(indent + 2)));
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(&word);
+            empty = false;
+        }
+        out.push(line);
+        if out.len() > lines {
+            out.truncate(lines);
+            if let Some(last) = out.last_mut() {
+                let kept: String = last.chars().take(WIDTH - 2).collect();
+                *last = format!("{} …", kept.trim_end());
+            }
+        }
+        self.0.append(&mut out);
+    }
+}
