@@ -25,16 +25,18 @@ pub fn database_is_utf8() -> bool {
 /// # Errors
 /// 42602 when it is no name, 3F000 when there is no schema to create in.
 pub fn resolve_name(text: &str, schema: Option<&str>) -> Result<TableName> {
-    let parts: Option<Vec<String>> = ffi::subtransaction(true, || {
-        Ok(Spi::get_one_with_args("SELECT pg_catalog.parse_ident($1)", &[text.into()])?)
-    })
-    .map_err(|e| {
-        e.into_problems()
-            .into_iter()
-            .map(|p| Problem::new("42602", format!("\"{text}\" is not a table's name")).detail(format!("The server says: {}.", p.message)))
-            .map(|p| p.hint("Write schema.table, with double quotes around parts that need them."))
-            .collect::<Vec<_>>()
-    })?;
+    let parts: Option<Vec<String>> =
+        ffi::subtransaction(true, || Ok(Spi::get_one_with_args("SELECT pg_catalog.parse_ident($1)", &[text.into()])?))
+            .map_err(|e| {
+                e.into_problems()
+                    .into_iter()
+                    .map(|p| {
+                        Problem::new("42602", format!("\"{text}\" is not a table's name"))
+                            .detail(format!("The server says: {}.", p.message))
+                    })
+                    .map(|p| p.hint("Write schema.table, with double quotes around parts that need them."))
+                    .collect::<Vec<_>>()
+            })?;
     match parts.unwrap_or_default().as_slice() {
         [name] => match schema {
             Some(schema) => Ok(TableName::new(schema, clip(name))),
@@ -108,11 +110,9 @@ fn exists(query: &str, name: &str) -> Result<bool> {
 pub fn require_table(name: &TableName) -> Result<pg_sys::Oid> {
     match (relation_oid(name)?, relation_kind(name)?.as_deref()) {
         (Some(oid), Some("table" | "partitioned table")) => Ok(oid),
-        (Some(_), kind) => {
-            Err(Problem::new("42809", format!("\"{name}\" is not a table"))
-                .detail(format!("It is a {}.", kind.unwrap_or("relation")))
-                .into())
-        }
+        (Some(_), kind) => Err(Problem::new("42809", format!("\"{name}\" is not a table"))
+            .detail(format!("It is a {}.", kind.unwrap_or("relation")))
+            .into()),
         (None, _) => Err(Problem::new("42P01", format!("table \"{name}\" does not exist")).into()),
     }
 }
@@ -150,9 +150,7 @@ pub fn leaves(table: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, TableName)>> {
         )?;
         let mut found = Vec::new();
         for row in rows {
-            if let (Some(oid), Some(schema), Some(name)) =
-                (row.get(1)?, row.get::<String>(2)?, row.get::<String>(3)?)
-            {
+            if let (Some(oid), Some(schema), Some(name)) = (row.get(1)?, row.get::<String>(2)?, row.get::<String>(3)?) {
                 found.push((oid, TableName::new(schema, name)));
             }
         }

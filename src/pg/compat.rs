@@ -7,7 +7,10 @@ use std::ffi::{c_char, c_void};
 type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
 
 unsafe extern "C-unwind" {
-    #[cfg_attr(any(feature = "pg16", feature = "pg17", feature = "pg18"), link_name = "raw_expression_tree_walker_impl")]
+    #[cfg_attr(
+        any(feature = "pg16", feature = "pg17", feature = "pg18"),
+        link_name = "raw_expression_tree_walker_impl"
+    )]
     fn raw_expression_tree_walker(node: *mut pg_sys::Node, walker: Option<Walker>, context: *mut c_void) -> bool;
 }
 
@@ -141,9 +144,7 @@ pub fn publish_only(
     #[cfg(not(feature = "pg14"))]
     for object in super::tree::items(statement.pubobjects) {
         let Some(found) = object.get::<pg_sys::PublicationObjSpec>() else { continue };
-        if super::tree::field(found.pubtable)
-            .and_then(|t| super::tree::table_name(t.relation, "public"))
-            .as_ref()
+        if super::tree::field(found.pubtable).and_then(|t| super::tree::table_name(t.relation, "public")).as_ref()
             == Some(source)
         {
             // SAFETY: the tree was parsed for this use and is ours to change.

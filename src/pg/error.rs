@@ -57,7 +57,8 @@ impl Error {
                 report
             }
             n => {
-                let state = problems.first().map(|p| code(&p.sqlstate)).unwrap_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR);
+                let state =
+                    problems.first().map(|p| code(&p.sqlstate)).unwrap_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR);
                 let mut hints: Vec<&str> = Vec::new();
                 let mut detail = String::new();
                 for (i, problem) in problems.iter().enumerate() {

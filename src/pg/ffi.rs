@@ -100,7 +100,8 @@ impl Pinned {
         let (name, value) = (cstring(name), cstring(value));
         // SAFETY: both strings outlive the call; GUC_ACTION_SAVE ties the value to the nesting level.
         unsafe {
-            let context = if pg_sys::superuser() { pg_sys::GucContext::PGC_SUSET } else { pg_sys::GucContext::PGC_USERSET };
+            let context =
+                if pg_sys::superuser() { pg_sys::GucContext::PGC_SUSET } else { pg_sys::GucContext::PGC_USERSET };
             pg_sys::set_config_option(
                 name.as_ptr(),
                 value.as_ptr(),
@@ -185,9 +186,8 @@ pub fn wait_readable(fd: std::os::fd::RawFd) {
     let events = pg_sys::WL_LATCH_SET | pg_sys::WL_SOCKET_READABLE | pg_sys::WL_EXIT_ON_PM_DEATH;
     loop {
         // SAFETY: MyLatch is this backend's; the descriptor is open for the length of the call.
-        let happened = unsafe {
-            pg_sys::WaitLatchOrSocket(pg_sys::MyLatch, events as i32, fd, -1, pg_sys::PG_WAIT_EXTENSION)
-        };
+        let happened =
+            unsafe { pg_sys::WaitLatchOrSocket(pg_sys::MyLatch, events as i32, fd, -1, pg_sys::PG_WAIT_EXTENSION) };
         if happened & pg_sys::WL_LATCH_SET as i32 != 0 {
             // SAFETY: our own latch.
             unsafe { pg_sys::ResetLatch(pg_sys::MyLatch) };

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 /// Stores a plan and gives its number.
 pub fn store_plan(plan: &Plan, backup: &str, config: &Value) -> Result<i64> {
-    let document = serde_json::to_value(plan).map_err(|e| Problem::new("XX000", format!("a plan cannot be written: {e}")))?;
+    let document =
+        serde_json::to_value(plan).map_err(|e| Problem::new("XX000", format!("a plan cannot be written: {e}")))?;
     let id: Option<i64> = Spi::get_one_with_args(
         "INSERT INTO foreshard._plans (target, backup, config, plan) VALUES ($1, $2, $3, $4) RETURNING id",
         &[plan.target.to_string().into(), backup.into(), JsonB(config.clone()).into(), JsonB(document).into()],
@@ -111,13 +112,16 @@ fn forget_dropped() -> Result<()> {
             "DELETE FROM foreshard.{table} t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.relation)"
         ))?;
     }
-    Spi::run("DELETE FROM foreshard._shards t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.shard)")?;
+    Spi::run(
+        "DELETE FROM foreshard._shards t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.shard)",
+    )?;
     Ok(())
 }
 
 fn require_oid(name: &TableName) -> Result<pg_sys::Oid> {
-    catalog::relation_oid(name)?
-        .ok_or_else(|| Problem::new("XX000", format!("{} is not there after it was created", ffi::quote_table(name))).into())
+    catalog::relation_oid(name)?.ok_or_else(|| {
+        Problem::new("XX000", format!("{} is not there after it was created", ffi::quote_table(name))).into()
+    })
 }
 
 /// The node of each recorded shard of a table.

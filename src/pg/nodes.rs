@@ -113,7 +113,14 @@ fn free_bytes(location: &Location) -> Result<Option<u64>> {
 /// # Errors
 /// 22023 for a wrong name or capacity, 42704 for a tablespace that does not exist, 42710 for a name already taken,
 /// 0A000 for a server.
-pub fn add(name: &str, tablespace: Option<&str>, server: Option<&str>, capacity: f64, zone: &str, serves: Vec<String>) -> Result<()> {
+pub fn add(
+    name: &str,
+    tablespace: Option<&str>,
+    server: Option<&str>,
+    capacity: f64,
+    zone: &str,
+    serves: Vec<String>,
+) -> Result<()> {
     let mut problems = Vec::new();
     if name.is_empty() || name.len() > 63 {
         problems.push(Problem::new("22023", "a node's name has between 1 and 63 bytes"));
@@ -146,7 +153,8 @@ pub fn add(name: &str, tablespace: Option<&str>, server: Option<&str>, capacity:
     }
     if registered()?.iter().any(|n| n.name == name) {
         problems.push(
-            Problem::new("42710", format!("node \"{name}\" already exists")).hint("Change it with foreshard.alter_node."),
+            Problem::new("42710", format!("node \"{name}\" already exists"))
+                .hint("Change it with foreshard.alter_node."),
         );
     }
     if !problems.is_empty() {
@@ -163,7 +171,13 @@ pub fn add(name: &str, tablespace: Option<&str>, server: Option<&str>, capacity:
 ///
 /// # Errors
 /// 42704 for an unknown node, 22023 for a wrong capacity.
-pub fn alter(name: &str, capacity: Option<f64>, zone: Option<&str>, serves: Option<Vec<String>>, active: Option<bool>) -> Result<()> {
+pub fn alter(
+    name: &str,
+    capacity: Option<f64>,
+    zone: Option<&str>,
+    serves: Option<Vec<String>>,
+    active: Option<bool>,
+) -> Result<()> {
     require(name)?;
     if let Some(capacity) = capacity.filter(|c| !(c.is_finite() && *c > 0.0)) {
         return Err(Problem::new("22023", "a node's capacity must be a positive number")
@@ -200,5 +214,7 @@ fn require(name: &str) -> Result<()> {
     if registered()?.iter().any(|n| n.name == name) {
         return Ok(());
     }
-    Err(Problem::new("42704", format!("node \"{name}\" does not exist")).hint("SELECT * FROM foreshard.nodes lists them.").into())
+    Err(Problem::new("42704", format!("node \"{name}\" does not exist"))
+        .hint("SELECT * FROM foreshard.nodes lists them.")
+        .into())
 }

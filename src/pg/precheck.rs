@@ -56,7 +56,8 @@ pub fn source(
     let elsewhere: Vec<String> =
         definitions.tables.keys().filter(|t| t.name == name.name).map(ToString::to_string).collect();
     if let Some(found) = elsewhere.first() {
-        problem = problem.hint(format!("The backup has {}: name it with {{\"source\": \"{found}\"}}.", elsewhere.join(", ")));
+        problem =
+            problem.hint(format!("The backup has {}: name it with {{\"source\": \"{found}\"}}.", elsewhere.join(", ")));
     } else if definitions.tables.is_empty() {
         problem = problem.detail("The backup defines no table at all.").hint(if definitions.unreadable.is_empty() {
             "Was it made with --data-only? The definition is needed too."
@@ -102,7 +103,9 @@ pub fn definition(definition: &Definition, definitions: &Definitions, config: &C
         problems.push(
             Problem::new("42704", "roles of the backup do not exist here")
                 .detail(format!("Missing: {}.", missing.join(", ")))
-                .hint("Create them, or restore without owners and grants: {\"no_owner\": true, \"no_privileges\": true}."),
+                .hint(
+                    "Create them, or restore without owners and grants: {\"no_owner\": true, \"no_privileges\": true}.",
+                ),
         );
     }
     let mut absent = Vec::new();

@@ -29,7 +29,10 @@ pub fn read(config: &Config, schema: Option<&str>) -> Result<QueryLog> {
             Some(name) => relation(&name, true),
             None => {
                 pgrx::notice!("pg_stat_statements is not installed in this database: planning without a query log");
-                Ok(QueryLog { basis: "no query log: pg_stat_statements is not installed in this database".to_owned(), entries: Vec::new() })
+                Ok(QueryLog {
+                    basis: "no query log: pg_stat_statements is not installed in this database".to_owned(),
+                    entries: Vec::new(),
+                })
             }
         },
     }
@@ -65,10 +68,11 @@ fn relation(name: &TableName, live: bool) -> Result<QueryLog> {
     .unwrap_or_default();
     let first = |names: &[&str]| names.iter().find(|n| columns.iter().any(|c| c == *n)).map(|n| ffi::quote_ident(n));
     let time = first(&["total_exec_time", "total_time"]);
-    let missing: Vec<&str> = [("query", first(&["query"])), ("calls", first(&["calls"])), ("total_exec_time", time.clone())]
-        .into_iter()
-        .filter_map(|(column, found)| found.is_none().then_some(column))
-        .collect();
+    let missing: Vec<&str> =
+        [("query", first(&["query"])), ("calls", first(&["calls"])), ("total_exec_time", time.clone())]
+            .into_iter()
+            .filter_map(|(column, found)| found.is_none().then_some(column))
+            .collect();
     if !missing.is_empty() {
         return Err(Problem::new("42703", format!("\"{name}\" is no query log"))
             .detail(format!("It has no column {}.", missing.join(", ")))

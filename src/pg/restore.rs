@@ -19,7 +19,8 @@ use foreshard_core::model::config::{Switch, Verify};
 use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::plan::Note;
 use foreshard_core::model::{Config, Layout, Plan, Problem, TableName};
-use foreshard_core::plan::{PlanInput, plan as decide};
+use foreshard_core::plan::{PlanInput, plan_with};
+use foreshard_core::route::{self, HashType};
 use foreshard_core::workload::{self, AnalyzeOptions};
 use pgrx::Spi;
 use serde_json::Value;
@@ -154,7 +155,8 @@ fn make_plan(
         }
         _ => None,
     };
-    let options = AnalyzeOptions { min_calls: request.config.min_calls.unwrap_or(0.0), profile: request.config.workload };
+    let options =
+        AnalyzeOptions { min_calls: request.config.min_calls.unwrap_or(0.0), profile: request.config.workload };
     let mut workload = workload::analyze(&schema, &log.entries, &options);
     let mut basis = log.basis;
     let touches = workload.statements.iter().any(|s| s.tables.iter().any(|t| t.table == *source));
@@ -179,6 +181,12 @@ fn make_plan(
         basis: basis.clone(),
     };
     // What is not carried over depends on the layout, and is part of the plan: decide, look, decide the same again.
+    let decide = |input: &PlanInput<'_>| {
+        plan_with(input, &|type_name, values, modulus| {
+            let values = values.iter().map(|(value, rows)| (value.map(str::as_bytes), *rows));
+            route::shares(HashType::of_type(type_name)?, values, modulus)
+        })
+    };
     let draft = decide(&input(Vec::new()))?;
     let notes = match definition {
         Some(definition) => carry(definition, &request.target, Some(&draft.layout), &request.config)?.1,

@@ -1,19 +1,10 @@
-mod route_golden;
-mod route_router;
+//! Plain tests of the pure crate, one module per area.
+
 mod backup_checksum;
 mod backup_format;
 mod backup_profile;
 mod backup_rows;
 mod backup_script;
-mod workload_build;
-mod workload_families;
-mod workload_hostile;
-mod workload_log;
-mod workload_predicates;
-mod workload_scopes;
-mod workload_tpc;
-//! Plain tests of the pure crate, one module per area.
-
 mod count;
 mod key_split;
 mod place;
@@ -21,3 +12,12 @@ mod plan_choices;
 mod plan_overrides;
 mod plan_tpcc;
 mod planner_world;
+mod route_golden;
+mod route_router;
+mod workload_build;
+mod workload_families;
+mod workload_hostile;
+mod workload_log;
+mod workload_predicates;
+mod workload_scopes;
+mod workload_tpc;

@@ -144,7 +144,7 @@ fn lost(subject: &Subject<'_>, candidate: &Candidate, unique: UniquePolicy) -> V
             candidate.key.iter().filter(|c| !found.columns.contains(c)).map(String::as_str).collect();
         Some(match unique {
             UniquePolicy::Widen => format!(
-                "{} {name} ({columns}) does not contain it and is widened to ({}, {columns}).",
+                "{} {name} ({columns}) does not contain it and is widened to ({columns}, {}).",
                 capital(kind),
                 missing.join(", ")
             ),

@@ -107,9 +107,9 @@ fn explain(said: &str) -> Problem {
             .detail(format!("pg_restore says: {said}."))
             .hint("Give the server's operating-system user the right to read it.");
     }
-    Problem::new("22P04", "could not read the backup")
-        .detail(format!("pg_restore says: {said}."))
-        .hint("The file is damaged or incomplete, or is no archive: check it with pg_restore -l, and take the backup again.")
+    Problem::new("22P04", "could not read the backup").detail(format!("pg_restore says: {said}.")).hint(
+        "The file is damaged or incomplete, or is no archive: check it with pg_restore -l, and take the backup again.",
+    )
 }
 
 impl Read for PgRestore {

@@ -124,7 +124,8 @@ impl Data {
             Source::Rows { bytes, .. } => {
                 chunk.resize(BLOCK, 0);
                 let read = bytes.read(chunk).map_err(|e| {
-                    Problem::new("58030", "could not read the backup").detail(format!("The operating system says: {e}."))
+                    Problem::new("58030", "could not read the backup")
+                        .detail(format!("The operating system says: {e}."))
                 })?;
                 chunk.truncate(read);
                 Ok(read > 0)
@@ -149,13 +150,17 @@ fn refuse_insert(text: &str, tables: &[TableName]) -> Result<()> {
     let name = head.split_ascii_whitespace().nth(2).unwrap_or_default().to_owned();
     let ours = tables.iter().any(|t| {
         let qualified = ffi::quote_table(t);
-        name == qualified || name == ffi::quote_ident(&t.name) || head.get(12..).is_some_and(|h| h.starts_with(&qualified))
+        name == qualified
+            || name == ffi::quote_ident(&t.name)
+            || head.get(12..).is_some_and(|h| h.starts_with(&qualified))
     });
     if !ours {
         return Ok(());
     }
     Err(Problem::new("0A000", "the backup holds the rows as INSERT statements")
-        .detail(format!("It was made with --inserts, --column-inserts or --rows-per-insert: \"{name}\" has no COPY section."))
+        .detail(format!(
+            "It was made with --inserts, --column-inserts or --rows-per-insert: \"{name}\" has no COPY section."
+        ))
         .hint("Take the backup without these options; COPY is also several times faster.")
         .into())
 }

@@ -9,9 +9,9 @@ mod file;
 
 pub use data::{Data, Section, SequenceState};
 
+use super::catalog;
 use super::definition::{Definitions, Reader, like_table};
 use super::error::{Error, Result};
-use super::catalog;
 use child::PgRestore;
 use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};

@@ -76,8 +76,9 @@ impl Decider<'_> {
                 Carried::LeftOut
             }
             _ if !sharded => Carried::Table,
-            PartKind::Unique { columns, .. } => self.unique("constraint", object, columns),
-            PartKind::Index { unique: true, columns } => self.unique("index", object, columns),
+            PartKind::Unique { columns, .. } | PartKind::Index { unique: true, columns } => {
+                self.unique(object, columns)
+            }
             PartKind::Index { unique: false, .. } => Carried::ShardsThenTable,
             PartKind::Exclusion => {
                 self.note(
@@ -105,21 +106,22 @@ impl Decider<'_> {
         })
     }
 
-    fn unique(&mut self, kind: &str, object: &str, columns: &[String]) -> Carried {
+    /// The plan itself notes what becomes of the keys that it knows; a unique index with a condition or an expression is
+    /// none of them.
+    fn unique(&mut self, object: &str, columns: &[String]) -> Carried {
         let Some(layout) = self.layout else { return Carried::Table };
         if layout.key.iter().all(|k| columns.contains(k)) {
             return Carried::ShardsThenTable;
         }
-        let key = layout.key.join(", ");
-        let because = format!("PostgreSQL enforces uniqueness over all shards only where the shard key ({key}) is part of it");
-        if self.config.unique == UniquePolicy::PerShard {
-            self.note(kind, object, "is enforced within each shard only", because, None);
-            return Carried::Shards;
+        let per_shard = self.config.unique == UniquePolicy::PerShard;
+        if !self.definition.table.unique_keys.iter().any(|k| k.name == *object) {
+            let key = layout.key.join(", ");
+            let what = if per_shard { "is enforced within each shard" } else { "is widened by the shard key" };
+            let because =
+                format!("PostgreSQL enforces uniqueness over all partitions only if the index contains ({key})");
+            self.note("index", object, what, because, None);
         }
-        let wide: Vec<&str> = columns.iter().map(String::as_str).chain(missing(layout, columns)).collect();
-        let what = format!("becomes unique over ({})", wide.join(", "));
-        self.note(kind, object, &what, because, None);
-        Carried::Widened
+        if per_shard { Carried::Shards } else { Carried::Widened }
     }
 
     fn foreign_key(&mut self, references: &TableName, validated: bool, object: &str) -> Result<Carried> {
@@ -187,13 +189,9 @@ impl Decider<'_> {
             );
         }
         for (table, constraint) in &definition.referenced_by {
-            if catalog::relation_oid(table)?.is_some() {
-                let columns = definition.table.primary_key().map(|k| k.columns.clone()).unwrap_or_default();
-                let because = if self.keeps_unique(&columns) {
-                    format!("it belongs to {table}, and only {name} is restored")
-                } else {
-                    format!("it belongs to {table}, and the key that it refers to is no longer unique by itself")
-                };
+            let columns = definition.table.primary_key().map(|k| k.columns.clone()).unwrap_or_default();
+            if catalog::relation_oid(table)?.is_some() && self.keeps_unique(&columns) {
+                let because = format!("it belongs to {table}, and only {name} is restored");
                 self.note("foreign key", constraint, "is not created", because, None);
             }
         }

@@ -462,6 +462,7 @@ fn only<'t>(statement: &str) -> Result<Node<'t>> {
 
 fn unexpected(statement: &str) -> crate::pg::error::Error {
     let start: String = statement.chars().take(80).collect();
-    Problem::new("XX000", "a statement of the backup is not what it was read as").detail(format!("It starts: {start}")).into()
+    Problem::new("XX000", "a statement of the backup is not what it was read as")
+        .detail(format!("It starts: {start}"))
+        .into()
 }
-

@@ -48,7 +48,9 @@ impl<'a> Builder<'a> {
                 let tablespace = match on {
                     On::Shard(shard) => blueprint.tablespace(&shard.node),
                     On::Table if blueprint.is_sharded() => None,
-                    On::Table => blueprint.layout.and_then(|l| l.shards.first()).and_then(|s| blueprint.tablespace(&s.node)),
+                    On::Table => {
+                        blueprint.layout.and_then(|l| l.shards.first()).and_then(|s| blueprint.tablespace(&s.node))
+                    }
                 };
                 let _settings = tablespace.map(|t| Pinned::new(&[("default_tablespace", t)]));
                 ffi::run_utility(node.as_ptr(), &cstring(&part.text));

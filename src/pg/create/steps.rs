@@ -25,7 +25,11 @@ pub enum Action<'a> {
     CreateShard(&'a Shard),
     /// Storage parameters of the CREATE TABLE, which only tables with rows of their own may have.
     StorageParameters(&'a Shard),
-    Apply { part: &'a Part, on: On<'a>, widened: bool },
+    Apply {
+        part: &'a Part,
+        on: On<'a>,
+        widened: bool,
+    },
 }
 
 /// The steps of a phase. `only_first_shard` makes a rehearsal short: what the server takes once it takes again.

@@ -66,8 +66,7 @@ pub fn lookup(type_name: *mut pg_sys::TypeName) -> Option<(pg_sys::Oid, i32)> {
 
 fn describe_type(column: &mut Column, type_name: *mut pg_sys::TypeName) {
     let Some((oid, typmod)) = lookup(type_name) else {
-        column.type_name =
-            crate::pg::tree::field(type_name).map(|t| strings(t.names).join(".")).unwrap_or_default();
+        column.type_name = crate::pg::tree::field(type_name).map(|t| strings(t.names).join(".")).unwrap_or_default();
         return;
     };
     // SAFETY: the type exists; the cache entry stays valid while we read it.
@@ -88,7 +87,9 @@ pub fn inline_constraints<'t>(create: &pg_sys::CreateStmt) -> Vec<(Option<String
     for element in items(create.tableElts) {
         if let Some(def) = element.get::<pg_sys::ColumnDef>() {
             let name = text(def.colname);
-            found.extend(items(def.constraints).filter_map(|c| c.get::<pg_sys::Constraint>()).map(|c| (name.clone(), c)));
+            found.extend(
+                items(def.constraints).filter_map(|c| c.get::<pg_sys::Constraint>()).map(|c| (name.clone(), c)),
+            );
         }
     }
     for element in items(create.tableElts).chain(items(create.constraints)) {

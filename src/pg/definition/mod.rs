@@ -40,7 +40,9 @@ impl Definitions {
         let mut found = vec![name.clone()];
         let mut next = 0;
         while let Some(parent) = found.get(next).cloned() {
-            found.extend(self.tables.values().filter(|d| d.partition_of.as_ref() == Some(&parent)).map(|d| d.table.name.clone()));
+            found.extend(
+                self.tables.values().filter(|d| d.partition_of.as_ref() == Some(&parent)).map(|d| d.table.name.clone()),
+            );
             next += 1;
         }
         found
@@ -100,14 +102,25 @@ pub enum PartKind {
     /// Default, identity, storage, compression, statistics target, options of a column or of the table.
     Column,
     Check,
-    Unique { columns: Vec<String>, primary: bool },
+    Unique {
+        columns: Vec<String>,
+        primary: bool,
+    },
     Exclusion,
-    Index { unique: bool, columns: Vec<String> },
+    Index {
+        unique: bool,
+        columns: Vec<String>,
+    },
     IndexDetail,
-    ForeignKey { references: TableName, validated: bool },
+    ForeignKey {
+        references: TableName,
+        validated: bool,
+    },
     Statistics,
     StatisticsDetail,
-    Trigger { transitions_by_row: bool },
+    Trigger {
+        transitions_by_row: bool,
+    },
     TriggerState,
     Rule,
     Policy,
@@ -116,9 +129,15 @@ pub enum PartKind {
     Cluster,
     Comment,
     SecurityLabel,
-    Publication { name: String },
-    Grant { roles: Vec<String> },
-    Owner { role: String },
+    Publication {
+        name: String,
+    },
+    Grant {
+        roles: Vec<String>,
+    },
+    Owner {
+        role: String,
+    },
     /// Understood to be about the table, but of no kind above; never dropped silently.
     Unknown,
 }

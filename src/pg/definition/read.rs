@@ -87,10 +87,8 @@ impl Reader {
             self.alter_table(s, statement);
         } else if let Some(s) = n.get::<pg_sys::IndexStmt>() {
             let name = text(s.idxname).unwrap_or_default();
-            let columns: Vec<Option<String>> = items(s.indexParams)
-                .filter_map(|p| p.get::<pg_sys::IndexElem>())
-                .map(|e| text(e.name))
-                .collect();
+            let columns: Vec<Option<String>> =
+                items(s.indexParams).filter_map(|p| p.get::<pg_sys::IndexElem>()).map(|e| text(e.name)).collect();
             let plain: Option<Vec<String>> = columns.into_iter().collect();
             let Some(table) = table_name(s.relation, &self.schema) else { return };
             self.belongs.insert(TableName::new(&table.schema, &name), table.clone());
@@ -109,7 +107,10 @@ impl Reader {
             let part = whole(PartKind::Policy, text(s.policy_name).unwrap_or_default());
             self.file(table_name(s.table, &self.schema), part);
         } else if let Some(s) = n.get::<pg_sys::RuleStmt>() {
-            self.file(table_name(s.relation, &self.schema), whole(PartKind::Rule, text(s.rulename).unwrap_or_default()));
+            self.file(
+                table_name(s.relation, &self.schema),
+                whole(PartKind::Rule, text(s.rulename).unwrap_or_default()),
+            );
         } else if let Some(s) = n.get::<pg_sys::CommentStmt>() {
             self.on_object(s.objtype, s.object, whole(PartKind::Comment, String::new()));
         } else if let Some(s) = n.get::<pg_sys::SecLabelStmt>() {
@@ -155,7 +156,8 @@ impl Reader {
                 let Some(s) = n.get::<pg_sys::AlterPublicationStmt>() else { return };
                 for relation in crate::pg::compat::publication_tables(s) {
                     let name = text(s.pubname).unwrap_or_default();
-                    let part = Part { kind: PartKind::Publication { name: name.clone() }, object: name, ..part.clone() };
+                    let part =
+                        Part { kind: PartKind::Publication { name: name.clone() }, object: name, ..part.clone() };
                     self.file(table_name(relation, &self.schema), part);
                 }
             }
@@ -344,9 +346,10 @@ impl Reader {
                 let role = field(c.newowner).and_then(|r| text(r.rolename)).unwrap_or_default();
                 return (PartKind::Owner { role: role.clone() }, role);
             }
-            At::AT_EnableRowSecurity | At::AT_ForceRowSecurity | At::AT_DisableRowSecurity | At::AT_NoForceRowSecurity => {
-                PartKind::RowSecurity
-            }
+            At::AT_EnableRowSecurity
+            | At::AT_ForceRowSecurity
+            | At::AT_DisableRowSecurity
+            | At::AT_NoForceRowSecurity => PartKind::RowSecurity,
             At::AT_EnableTrig
             | At::AT_EnableAlwaysTrig
             | At::AT_EnableReplicaTrig
@@ -398,10 +401,8 @@ impl Reader {
     }
 
     fn grant(&mut self, s: &pg_sys::GrantStmt, part: Part) {
-        let roles: Vec<String> = items(s.grantees)
-            .filter_map(|r| r.get::<pg_sys::RoleSpec>())
-            .filter_map(|r| text(r.rolename))
-            .collect();
+        let roles: Vec<String> =
+            items(s.grantees).filter_map(|r| r.get::<pg_sys::RoleSpec>()).filter_map(|r| text(r.rolename)).collect();
         for relation in items(s.objects).filter_map(|o| o.get::<pg_sys::RangeVar>()) {
             let Some(name) = table_name(std::ptr::from_ref(relation).cast_mut(), &self.schema) else { continue };
             let object = roles.join(", ");

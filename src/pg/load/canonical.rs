@@ -68,8 +68,20 @@ fn as_it_is(column: &LoadColumn, dumped: bool) -> bool {
     match known {
         Type::TEXT | Type::JSON => true,
         Type::VARCHAR | Type::BPCHAR => dumped,
-        Type::BOOL | Type::INT2 | Type::INT4 | Type::INT8 | Type::OID | Type::NUMERIC | Type::NAME | Type::UUID
-        | Type::DATE | Type::TIME | Type::TIMESTAMP | Type::INET | Type::CIDR | Type::MACADDR => dumped,
+        Type::BOOL
+        | Type::INT2
+        | Type::INT4
+        | Type::INT8
+        | Type::OID
+        | Type::NUMERIC
+        | Type::NAME
+        | Type::UUID
+        | Type::DATE
+        | Type::TIME
+        | Type::TIMESTAMP
+        | Type::INET
+        | Type::CIDR
+        | Type::MACADDR => dumped,
         _ => false,
     }
 }

@@ -5,9 +5,9 @@
 //! line. What passed is later compared with what the table holds.
 #![allow(unsafe_code)]
 
+use super::LoadColumn;
 use super::canonical::Canonical;
 use super::reading::{Reading, cannot_compare, places};
-use super::LoadColumn;
 use crate::pg::archive::{Data, Section, SequenceState};
 use crate::pg::error::Result;
 use crate::pg::ffi::cstring;
@@ -126,7 +126,12 @@ impl Tee {
     }
 }
 
-fn count(row: &Row<'_>, values: &mut Option<(Vec<Canonical>, Vec<usize>)>, hasher: &mut RowHasher, checksum: &mut Checksum) {
+fn count(
+    row: &Row<'_>,
+    values: &mut Option<(Vec<Canonical>, Vec<usize>)>,
+    hasher: &mut RowHasher,
+    checksum: &mut Checksum,
+) {
     let Some((canonical, places)) = values else { return checksum.add(0) };
     let fields: Vec<Option<&[u8]>> = row.fields().collect();
     let texts: Vec<Option<std::borrow::Cow<'_, [u8]>>> = canonical

@@ -42,10 +42,7 @@ pub fn expression(n: Node<'_>, depth: usize) -> Option<Expr> {
         }
         NodeTag::T_NullTest => {
             let t = n.get::<pg_sys::NullTest>()?;
-            Expr::IsNull {
-                test: boxed(t.arg.cast(), depth)?,
-                negated: t.nulltesttype == NullTestType::IS_NOT_NULL,
-            }
+            Expr::IsNull { test: boxed(t.arg.cast(), depth)?, negated: t.nulltesttype == NullTestType::IS_NOT_NULL }
         }
         NodeTag::T_RowExpr => Expr::Row(list(n.get::<pg_sys::RowExpr>()?.args, depth)?),
         // A value stays one; a column seen as another type is not found by an index on the column.
@@ -110,16 +107,10 @@ fn operator(e: &pg_sys::A_Expr, depth: usize) -> Option<Expr> {
         A_Expr_Kind::AEXPR_OP if e.lexpr.is_null() => values_or(vec![*boxed(e.rexpr, depth)?]),
         A_Expr_Kind::AEXPR_OP => {
             let (left, right) = (boxed(e.lexpr, depth)?, boxed(e.rexpr, depth)?);
-            if is_comparison(&name) {
-                Expr::Compare { op: name, left, right }
-            } else {
-                values_or(vec![*left, *right])
-            }
+            if is_comparison(&name) { Expr::Compare { op: name, left, right } } else { values_or(vec![*left, *right]) }
         }
         A_Expr_Kind::AEXPR_OP_ANY if name == "=" => {
-            let items = node(e.rexpr)
-                .and_then(|n| n.get::<pg_sys::A_ArrayExpr>())
-                .map(|array| len(array.elements));
+            let items = node(e.rexpr).and_then(|n| n.get::<pg_sys::A_ArrayExpr>()).map(|array| len(array.elements));
             Expr::In { test: boxed(e.lexpr, depth)?, items, negated: false }
         }
         A_Expr_Kind::AEXPR_IN => {
@@ -141,8 +132,7 @@ fn operator(e: &pg_sys::A_Expr, depth: usize) -> Option<Expr> {
         | A_Expr_Kind::AEXPR_NOT_BETWEEN
         | A_Expr_Kind::AEXPR_BETWEEN_SYM
         | A_Expr_Kind::AEXPR_NOT_BETWEEN_SYM => {
-            let negated =
-                matches!(e.kind, A_Expr_Kind::AEXPR_NOT_BETWEEN | A_Expr_Kind::AEXPR_NOT_BETWEEN_SYM);
+            let negated = matches!(e.kind, A_Expr_Kind::AEXPR_NOT_BETWEEN | A_Expr_Kind::AEXPR_NOT_BETWEEN_SYM);
             let (low, high) = pair(e.rexpr)?;
             Expr::Between { test: boxed(e.lexpr, depth)?, low, high, negated }
         }

@@ -167,11 +167,7 @@ fn ctes(with: *mut pg_sys::WithClause, depth: usize) -> Option<Vec<(String, Quer
 
 fn table(relation: *mut pg_sys::RangeVar) -> Option<TableRef> {
     let relation = field(relation)?;
-    Some(TableRef {
-        schema: text(relation.schemaname),
-        name: text(relation.relname)?,
-        alias: alias(relation.alias),
-    })
+    Some(TableRef { schema: text(relation.schemaname), name: text(relation.relname)?, alias: alias(relation.alias) })
 }
 
 fn alias(alias: *mut pg_sys::Alias) -> Option<String> {
@@ -190,7 +186,10 @@ fn from_item(n: Node<'_>, depth: usize) -> Option<FromItem> {
         FromItem::Table(table(std::ptr::from_ref(relation).cast_mut())?)
     } else if let Some(sub) = n.get::<pg_sys::RangeSubselect>() {
         let mut query = statement(node(sub.subquery)?, depth)?;
-        name_outputs(&mut query, field(sub.alias).map(|a| items(a.colnames).filter_map(string).collect()).unwrap_or_default());
+        name_outputs(
+            &mut query,
+            field(sub.alias).map(|a| items(a.colnames).filter_map(string).collect()).unwrap_or_default(),
+        );
         FromItem::Subquery { alias: alias(sub.alias), query: Box::new(query) }
     } else if let Some(join) = n.get::<pg_sys::JoinExpr>() {
         // The right side is the one whose rows may be missing: a RIGHT JOIN is a LEFT JOIN written backwards.
