@@ -36,7 +36,7 @@ pub fn content(shard: &TableName, columns: &[LoadColumn], constraint: Option<&st
         if plan.is_null() {
             return Err(Problem::new("XX000", "SPI_prepare failed").into());
         }
-        let portal = pg_sys::SPI_cursor_open(std::ptr::null(), plan, std::ptr::null_mut(), std::ptr::null(), true);
+        let portal = pg_sys::SPI_cursor_open(std::ptr::null(), plan, std::ptr::null_mut(), std::ptr::null(), false);
         loop {
             check_for_interrupts!();
             pg_sys::SPI_cursor_fetch(portal, true, BATCH);
