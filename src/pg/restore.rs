@@ -102,7 +102,8 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let stored = request.config.plan.map(ledger::plan).transpose();
     let stored = keep(&mut problems, stored).flatten();
     let nodes = keep(&mut problems, nodes::eligible(&request.config));
-    let log = if stored.is_none() { keep(&mut problems, querylog::read(&request.config, schema)) } else { None };
+    let log =
+        if request.config.plan.is_none() { keep(&mut problems, querylog::read(&request.config, schema)) } else { None };
     let Some(backup) = keep(&mut problems, Backup::open(&request.backup, &request.config, schema)) else {
         return Err(problems.into());
     };
