@@ -66,19 +66,34 @@ pub fn constant_integer(node: super::tree::Node<'_>) -> Option<i32> {
     }
 }
 
-/// Tables named by ALTER PUBLICATION … ADD TABLE: a list of relations until 14, of publication objects since.
-pub fn publication_tables(statement: &pg_sys::AlterPublicationStmt) -> Vec<*mut pg_sys::RangeVar> {
+/// Tables named by ALTER PUBLICATION … ADD TABLE, with whether only some of their columns or rows are published: a list
+/// of relations until 14, of publication objects since.
+pub fn publication_tables(statement: &pg_sys::AlterPublicationStmt) -> Vec<(*mut pg_sys::RangeVar, bool)> {
     #[cfg(feature = "pg14")]
     {
-        super::tree::items(statement.tables).map(|n| n.as_ptr().cast()).collect()
+        super::tree::items(statement.tables).map(|n| (n.as_ptr().cast(), false)).collect()
     }
     #[cfg(not(feature = "pg14"))]
     super::tree::items(statement.pubobjects)
         .filter_map(|o| o.get::<pg_sys::PublicationObjSpec>())
         .filter_map(|o| super::tree::field(o.pubtable))
-        .map(|t| t.relation)
+        .map(|t| (t.relation, !t.whereClause.is_null() || !t.columns.is_null()))
         .collect()
 }
+
+/// The columns of ON DELETE SET NULL (…) or SET DEFAULT (…), which 15 brought.
+pub fn delete_columns(constraint: &pg_sys::Constraint) -> Vec<String> {
+    #[cfg(feature = "pg14")]
+    {
+        let _has_none = constraint;
+        Vec::new()
+    }
+    #[cfg(not(feature = "pg14"))]
+    super::tree::strings(constraint.fk_del_set_cols)
+}
+
+/// Partitions have the identity columns of their table.
+pub const PARTITIONS_HAVE_IDENTITY: bool = cfg!(any(feature = "pg17", feature = "pg18"));
 
 /// The relation that a CREATE VIEW, MATERIALIZED VIEW or FOREIGN TABLE makes, with the word for what it is.
 pub fn created_relation(node: super::tree::Node<'_>) -> Option<(*mut pg_sys::RangeVar, &'static str)> {
