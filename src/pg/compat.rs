@@ -19,8 +19,9 @@ unsafe extern "C-unwind" {
 /// # Safety
 /// `node` is a valid raw parse node; `context` is what `walker` expects.
 pub unsafe fn walk_raw_expression(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
-    // SAFETY: passed on from the caller.
-    unsafe { raw_expression_tree_walker(node, Some(walker), context) }
+    // SAFETY: passed on from the caller. The guard turns an ERROR of the server (a stack that ends, a node that the walker
+    // does not know) into a panic, as pgrx does for the functions that it declares: no frame of ours is jumped over.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| raw_expression_tree_walker(node, Some(walker), context)) }
 }
 
 /// The characters of a String node: a `Value` until 14, a node of its own since.

@@ -364,10 +364,15 @@ impl Reader {
                 }
                 PartKind::Column
             }
+            At::AT_SetNotNull => {
+                if let Some(column) = table.columns.iter_mut().find(|col| col.name == named) {
+                    column.not_null = true;
+                }
+                PartKind::Column
+            }
             At::AT_SetStatistics | At::AT_SetOptions => PartKind::ColumnDetail,
             At::AT_SetStorage
             | At::AT_SetCompression
-            | At::AT_SetNotNull
             | At::AT_SetIdentity
             | At::AT_SetRelOptions => PartKind::Column,
             At::AT_ChangeOwner => {
