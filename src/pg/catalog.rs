@@ -117,6 +117,26 @@ pub fn require_table(name: &TableName) -> Result<pg_sys::Oid> {
     }
 }
 
+/// What the OID stands for has rows of its own or in partitions: a table, also a partitioned or a foreign one.
+///
+/// # Errors
+/// 42P01 or 42809.
+pub fn require_rows(relation: pg_sys::Oid) -> Result<()> {
+    let found: Option<String> = Spi::get_one_with_args(
+        "SELECT CASE WHEN c.relkind IN ('r', 'p', 'f') THEN '' ELSE c.oid::pg_catalog.regclass::pg_catalog.text END
+         FROM pg_catalog.pg_class c WHERE c.oid = $1",
+        &[relation.into()],
+    )
+    .or_else(none_found)?;
+    match found.as_deref() {
+        Some("") => Ok(()),
+        Some(name) => Err(Problem::new("42809", format!("\"{name}\" is not a table"))
+            .hint("Only tables have rows to verify; name the table itself.")
+            .into()),
+        None => Err(Problem::new("42P01", format!("relation with OID {} does not exist", relation.to_u32())).into()),
+    }
+}
+
 /// Does `table` have a unique or primary key on exactly these columns? Foreign keys need one.
 pub fn has_unique_key(table: &TableName, columns: &[String]) -> Result<bool> {
     let mut wanted: Vec<String> = columns.to_vec();
