@@ -57,12 +57,12 @@ pub fn constant_integer(node: super::tree::Node<'_>) -> Option<i32> {
     #[cfg(not(feature = "pg14"))]
     // SAFETY: the union's first member is the tag of whatever it holds.
     unsafe {
-        (constant.val.node.type_ == pg_sys::NodeTag::T_Integer).then(|| constant.val.ival.ival)
+        (constant.val.node.type_ == pg_sys::NodeTag::T_Integer).then_some(constant.val.ival.ival)
     }
     #[cfg(feature = "pg14")]
     // SAFETY: the value's tag says which member of the union is set.
     unsafe {
-        (constant.val.type_ == pg_sys::NodeTag::T_Integer).then(|| constant.val.val.ival)
+        (constant.val.type_ == pg_sys::NodeTag::T_Integer).then_some(constant.val.val.ival)
     }
 }
 

@@ -49,16 +49,14 @@ pub fn shard_names(plan: &Plan) -> Result<Vec<Problem>> {
 /// The table in the backup that is to be restored.
 pub fn source(
     request: &Request,
-    stored: Option<&Plan>,
     backup: &Backup,
     definitions: &Definitions,
     schema: Option<&str>,
 ) -> Result<TableName> {
-    let name = match (&request.config.source, stored, backup.like()) {
-        (_, _, Some(like)) => return Ok(like.clone()),
-        (Some(source), _, None) => catalog::resolve_name(source, schema)?,
-        (None, Some(plan), None) => plan.source.clone(),
-        (None, None, None) => request.target.clone(),
+    let name = match (&request.config.source, backup.like()) {
+        (_, Some(like)) => return Ok(like.clone()),
+        (Some(source), None) => catalog::resolve_name(source, schema)?,
+        (None, None) => request.target.clone(),
     };
     if definitions.tables.contains_key(&name) {
         return Ok(name);
