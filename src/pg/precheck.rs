@@ -2,6 +2,7 @@
 
 use super::archive::Backup;
 use super::catalog;
+use super::create::shard_name;
 use super::definition::{Definition, Definitions, PartKind};
 use super::error::Result;
 use super::restore::Request;
@@ -22,9 +23,25 @@ pub fn target(request: &Request) -> Result<Vec<Problem>> {
     if let Some(kind) = catalog::relation_kind(target)? {
         problems.push(
             Problem::new("42P07", format!("relation \"{target}\" already exists"))
-                .detail(format!("It is a {kind}."))
+                .detail(format!("It is {kind}."))
                 .hint("Restore under another name, with {\"source\": \"…\"} for the name in the backup, or drop or rename it first."),
         );
+    }
+    Ok(problems)
+}
+
+/// The names of the plan's shards are free.
+pub fn shard_names(plan: &Plan) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for shard in &plan.layout.shards {
+        let name = shard_name(&plan.target, shard.ordinal);
+        if let Some(kind) = catalog::relation_kind(&name)? {
+            problems.push(
+                Problem::new("42P07", format!("relation \"{name}\" already exists"))
+                    .detail(format!("It is {kind}, and shard {} of the table needs its name.", shard.ordinal))
+                    .hint("Drop or rename it first."),
+            );
+        }
     }
     Ok(problems)
 }

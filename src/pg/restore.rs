@@ -111,6 +111,7 @@ impl Prepared {
 pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let schema = session.schema.as_deref();
     let mut problems = precheck::target(request)?;
+    let target_is_free = problems.is_empty();
     let nodes = keep(&mut problems, nodes::eligible(&request.config));
     let log = match &request.stored {
         None => keep(&mut problems, querylog::read(&request.config, schema)),
@@ -127,7 +128,9 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let Some(definition) = definitions.tables.get(&source) else { return Err(problems.into()) };
     problems.extend(precheck::definition(definition, &definitions, &request.config)?);
     let tablespaces = tablespaces(nodes.as_deref().unwrap_or_default());
-    problems.extend(rehearsal(definition, &request.target, None, &request.config, &tablespaces)?);
+    if target_is_free {
+        problems.extend(rehearsal(definition, &request.target, None, &request.config, &tablespaces)?);
+    }
     let Some(nodes) = nodes.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
 
     let (plan, plan_id) = match &request.stored {
@@ -142,8 +145,11 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
             (plan, id)
         }
     };
-    let mut problems = precheck::disk_space(&plan, &nodes);
-    problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &tablespaces)?);
+    let mut problems = precheck::shard_names(&plan)?;
+    if problems.is_empty() {
+        problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &tablespaces)?);
+    }
+    problems.extend(precheck::disk_space(&plan, &nodes));
     if !problems.is_empty() {
         return Err(problems.into());
     }
