@@ -3,6 +3,7 @@
 pub mod api;
 mod archive;
 mod catalog;
+mod claim;
 mod compat;
 mod create;
 mod definition;

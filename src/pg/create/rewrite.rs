@@ -221,6 +221,7 @@ impl Rewriter<'_> {
             }
         } else if let Some(s) = writable::<pg_sys::CreateStatsStmt>(n) {
             s.relations = append(std::ptr::null_mut(), range_var(&self.table));
+            s.if_not_exists = false;
             s.defnames = self.renamed_list(s.defnames);
         } else if let Some(s) = writable::<pg_sys::AlterStatsStmt>(n) {
             s.defnames = self.renamed_list(s.defnames);
@@ -228,6 +229,8 @@ impl Rewriter<'_> {
             s.object = self.renamed_list(s.object.cast()).cast();
         } else if let Some(s) = writable::<pg_sys::CreateSeqStmt>(n) {
             self.rename_relation(&mut s.sequence);
+            // What is there under its name is not ours to take.
+            s.if_not_exists = false;
         } else if let Some(s) = writable::<pg_sys::AlterSeqStmt>(n) {
             self.rename_relation(&mut s.sequence);
             self.owned_by(s.options);
@@ -381,6 +384,7 @@ impl Rewriter<'_> {
         s.relation = range_var(&self.table);
         s.tableSpace = std::ptr::null_mut();
         s.concurrent = false;
+        s.if_not_exists = false;
         if self.on_shard {
             s.idxname = std::ptr::null_mut();
         } else if let Some(name) = text(s.idxname) {
