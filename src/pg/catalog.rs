@@ -91,8 +91,25 @@ pub fn role_exists(name: &str) -> Result<bool> {
     exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)", name)
 }
 
-pub fn publication_exists(name: &str) -> Result<bool> {
-    exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = $1)", name)
+/// publish_via_partition_root of a publication; None when there is none of that name.
+pub fn publication_via_root(name: &str) -> Result<Option<bool>> {
+    Ok(Spi::get_one_with_args("SELECT pubviaroot FROM pg_catalog.pg_publication WHERE pubname = $1", &[name.into()])
+        .or_else(none_found)?)
+}
+
+/// The caller may become this role.
+pub fn may_act_as(role: &str) -> Result<bool> {
+    exists(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles r
+                        WHERE r.rolname = $1 AND pg_catalog.pg_has_role(r.oid, 'MEMBER'))",
+        role,
+    )
+}
+
+/// The OID of a role that is there.
+pub fn role_oid(name: &str) -> Result<Option<pg_sys::Oid>> {
+    Ok(Spi::get_one_with_args("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1", &[name.into()])
+        .or_else(none_found)?)
 }
 
 pub fn extension_installed(name: &str) -> Result<bool> {

@@ -143,9 +143,15 @@ pub fn roles(definition: &Definition, config: &Config) -> Result<Vec<Problem>> {
     let mut roles: BTreeSet<&str> = BTreeSet::new();
     for part in &definition.parts {
         match &part.kind {
-            PartKind::Owner { role } if !config.no_owner => roles.extend([role.as_str()]),
-            PartKind::Grant { roles: granted } if !config.no_privileges => {
-                roles.extend(granted.iter().map(String::as_str).filter(|r| !r.is_empty() && *r != "public"));
+            PartKind::Owner { role } | PartKind::SequenceOwner { role } | PartKind::StatisticsOwner { role }
+                if !config.no_owner =>
+            {
+                roles.extend([role.as_str()])
+            }
+            PartKind::Grant { roles: granted, grantor, .. } if !config.no_privileges => {
+                roles.extend(
+                    granted.iter().chain(grantor).map(String::as_str).filter(|r| !r.is_empty() && *r != "public"),
+                );
             }
             _ => {}
         }
