@@ -14,7 +14,7 @@ pub use like::like_table;
 pub use read::Reader;
 
 use foreshard_core::model::{Schema, Table, TableName};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// All that a script defines.
 #[derive(Debug, Default)]
@@ -33,6 +33,16 @@ impl Definitions {
     /// The planner's view: every table that holds rows of its own kind (partitions count as their parent).
     pub fn schema(&self) -> Schema {
         Schema::new(self.tables.values().filter(|d| d.partition_of.is_none()).map(|d| d.table.clone()).collect())
+    }
+
+    /// Which tables with rows of `name` have no data section among `met`? A dump made with --load-via-partition-root has
+    /// all of them under a partitioned table's name.
+    pub fn without_data(&self, name: &TableName, met: &BTreeSet<TableName>) -> Vec<TableName> {
+        let partitioned = |t: &TableName| self.tables.get(t).is_some_and(|d| d.partitioned);
+        if met.iter().any(partitioned) {
+            return Vec::new();
+        }
+        self.data_tables(name).into_iter().filter(|t| !partitioned(t) && !met.contains(t)).collect()
     }
 
     /// The tables whose data sections hold the rows of `name`: itself, and its partitions at any depth.
