@@ -127,11 +127,17 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
         None => return Err(problems.into()),
     };
     let Some(definition) = definitions.tables.get(&source) else { return Err(problems.into()) };
-    problems.extend(precheck::definition(definition, &definitions, &request.config)?);
+    let roles = precheck::roles(definition, &request.config)?;
+    let impossible = precheck::definition(definition, &definitions)?;
     let tablespaces = tablespaces(nodes.as_deref().unwrap_or_default());
-    if target_is_free {
-        problems.extend(rehearsal(definition, &request.target, None, &request.config, &tablespaces)?);
+    // The rehearsal would only tell the same again in other words.
+    if target_is_free && impossible.is_empty() {
+        let mut config = request.config.clone();
+        config.no_owner |= !roles.is_empty();
+        config.no_privileges |= !roles.is_empty();
+        problems.extend(rehearsal(definition, &request.target, None, &config, &tablespaces)?);
     }
+    problems.extend(impossible.into_iter().chain(roles));
     let Some(nodes) = nodes.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
 
     let (plan, plan_id) = match &request.stored {
