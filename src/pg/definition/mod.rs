@@ -47,6 +47,7 @@ impl Definitions {
         self.data_tables(name).into_iter().filter(|t| !partitioned(t) && !met.contains(t)).collect()
     }
 
+    /// The tables whose data sections hold the rows of `name`: itself, and its partitions at any depth.
     pub fn data_tables(&self, name: &TableName) -> Vec<TableName> {
         let mut found = vec![name.clone()];
         let mut next = 0;
