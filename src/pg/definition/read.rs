@@ -371,10 +371,7 @@ impl Reader {
                 PartKind::Column
             }
             At::AT_SetStatistics | At::AT_SetOptions => PartKind::ColumnDetail,
-            At::AT_SetStorage
-            | At::AT_SetCompression
-            | At::AT_SetIdentity
-            | At::AT_SetRelOptions => PartKind::Column,
+            At::AT_SetStorage | At::AT_SetCompression | At::AT_SetIdentity | At::AT_SetRelOptions => PartKind::Column,
             At::AT_ChangeOwner => {
                 let role = field(c.newowner).and_then(|r| text(r.rolename)).unwrap_or_default();
                 return (PartKind::Owner { role: role.clone() }, role);
