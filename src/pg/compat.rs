@@ -68,8 +68,15 @@ pub fn constant_integer(node: super::tree::Node<'_>) -> Option<i32> {
 }
 
 /// Tables named by ALTER PUBLICATION … ADD TABLE, with whether only some of their columns or rows are published: a list
-/// of relations until 14, of publication objects since.
+/// of relations until 14, of publication objects since. None of SET and DROP, which concern other tables as well.
 pub fn publication_tables(statement: &pg_sys::AlterPublicationStmt) -> Vec<(*mut pg_sys::RangeVar, bool)> {
+    #[cfg(feature = "pg14")]
+    let adds = statement.tableAction == pg_sys::DefElemAction::DEFELEM_ADD;
+    #[cfg(not(feature = "pg14"))]
+    let adds = statement.action == pg_sys::AlterPublicationAction::AP_AddObjects;
+    if !adds {
+        return Vec::new();
+    }
     #[cfg(feature = "pg14")]
     {
         super::tree::items(statement.tables).map(|n| (n.as_ptr().cast(), false)).collect()

@@ -3,6 +3,7 @@
 pub mod api;
 mod archive;
 pub mod catalog;
+mod claim;
 mod compat;
 mod create;
 pub mod definition;

@@ -10,6 +10,18 @@ use foreshard_core::model::node::Node;
 use foreshard_core::model::{Config, Plan, Problem, TableName};
 use std::collections::BTreeSet;
 
+/// A plan or a restore can be written down here.
+///
+/// # Errors
+/// 25006 in a read-only transaction, as all are on a standby.
+pub fn writable(what: &str) -> Result<()> {
+    let Some(cause) = super::ffi::read_only() else { return Ok(()) };
+    Err(Problem::new("25006", format!("cannot {what} in a read-only transaction"))
+        .detail(cause.detail)
+        .hint(cause.hint)
+        .into())
+}
+
 /// The target's schema is there and its name is free.
 pub fn target(request: &Request) -> Result<Vec<Problem>> {
     let target = &request.target;
@@ -18,6 +30,11 @@ pub fn target(request: &Request) -> Result<Vec<Problem>> {
         problems.push(
             Problem::new("3F000", format!("schema \"{}\" does not exist", target.schema))
                 .hint(format!("CREATE SCHEMA {};", super::ffi::quote_ident(&target.schema))),
+        );
+    } else if !catalog::may_create_in(&target.schema)? {
+        problems.push(
+            Problem::new("42501", format!("permission denied for schema {}", target.schema))
+                .hint(format!("Its owner can GRANT CREATE ON SCHEMA {}.", super::ffi::quote_ident(&target.schema))),
         );
     }
     if let Some(kind) = catalog::relation_kind(target)? {

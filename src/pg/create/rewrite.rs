@@ -218,6 +218,7 @@ impl Rewriter<'_> {
             s.objects = append(std::ptr::null_mut(), range_var(&name));
         } else if let Some(s) = writable::<pg_sys::CreateStatsStmt>(n) {
             s.relations = append(std::ptr::null_mut(), range_var(&self.table));
+            s.if_not_exists = false;
             s.defnames = self.own_name(s.defnames);
         } else if let Some(s) = writable::<pg_sys::AlterStatsStmt>(n) {
             s.defnames = self.own_name(s.defnames);
@@ -225,6 +226,8 @@ impl Rewriter<'_> {
             s.object = self.own_name(s.object.cast()).cast();
         } else if let Some(s) = writable::<pg_sys::CreateSeqStmt>(n) {
             self.rename_relation(&mut s.sequence);
+            // What is there under its name is not ours to take.
+            s.if_not_exists = false;
         } else if let Some(s) = writable::<pg_sys::AlterSeqStmt>(n) {
             self.rename_relation(&mut s.sequence);
             self.owned_by(s.options);
@@ -398,6 +401,7 @@ impl Rewriter<'_> {
         s.relation = range_var(&self.table);
         s.tableSpace = std::ptr::null_mut();
         s.concurrent = false;
+        s.if_not_exists = false;
         if let Some(name) = text(s.idxname) {
             s.idxname = palloc_text(&self.index_name(&name).name);
         }

@@ -30,9 +30,21 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// The planner's view: every table that holds rows of its own kind (partitions count as their parent).
-    pub fn schema(&self) -> Schema {
-        Schema::new(self.tables.values().filter(|d| d.partition_of.is_none()).map(|d| d.table.clone()).collect())
+    /// The planner's view: every table that holds rows of its own kind (partitions count as their parent), and `source`
+    /// in any case.
+    pub fn schema(&self, source: &TableName) -> Schema {
+        let seen = |d: &&Definition| d.partition_of.is_none() || d.table.name == *source;
+        Schema::new(self.tables.values().filter(seen).map(|d| d.table.clone()).collect())
+    }
+
+    /// Which tables with rows of `name` have no data section among `met`? A dump made with --load-via-partition-root has
+    /// all of them under a partitioned table's name.
+    pub fn without_data(&self, name: &TableName, met: &BTreeSet<TableName>) -> Vec<TableName> {
+        let partitioned = |t: &TableName| self.tables.get(t).is_some_and(|d| d.partitioned);
+        if met.iter().any(partitioned) {
+            return Vec::new();
+        }
+        self.data_tables(name).into_iter().filter(|t| !partitioned(t) && !met.contains(t)).collect()
     }
 
     /// Which tables with rows of `name` have no data section among `met`? A dump made with --load-via-partition-root has

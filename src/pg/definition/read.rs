@@ -283,6 +283,10 @@ impl Reader {
         match s.objtype {
             ObjectType::OBJECT_TABLE => {}
             ObjectType::OBJECT_INDEX => {
+                // The old partitions are not rebuilt, nor are the parts of an index on them.
+                if commands.iter().any(|c| c.subtype == At::AT_AttachPartition) {
+                    return;
+                }
                 let table = self.belongs.get(&name).cloned();
                 let columns = commands.iter().all(|c| c.subtype == At::AT_SetStatistics);
                 let part = Part {
