@@ -86,7 +86,7 @@ pub fn source(
     }
     let mut problem = Problem::new("42P01", format!("table \"{name}\" is not in the backup"));
     let elsewhere: Vec<String> =
-        definitions.tables.keys().filter(|t| t.name == name.name).map(ToString::to_string).collect();
+        definitions.tables.keys().filter(|t| t.name == name.name).map(super::ffi::quote_table).collect();
     if let Some(found) = elsewhere.first() {
         problem =
             problem.hint(format!("The backup has {}: name it with {{\"source\": \"{found}\"}}.", elsewhere.join(", ")));
@@ -97,7 +97,7 @@ pub fn source(
             "None of its statements could be read as SQL."
         });
     } else {
-        let some: Vec<String> = definitions.tables.keys().take(10).map(ToString::to_string).collect();
+        let some: Vec<String> = definitions.tables.keys().take(10).map(super::ffi::quote_table).collect();
         let more = definitions.tables.len().saturating_sub(some.len());
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         problem = problem.hint(format!("The backup has {}{rest}.", some.join(", ")));
