@@ -4,8 +4,9 @@
 use super::error::Result;
 use super::ffi;
 use foreshard_core::model::{Problem, TableName};
+use pgrx::datum::DatumWithOid;
 use pgrx::prelude::*;
-use pgrx::{IntoDatum, pg_sys};
+use pgrx::{FromDatum, IntoDatum, pg_sys};
 
 /// The caller may read files with the server's rights.
 pub fn may_read_server_files() -> bool {
@@ -26,17 +27,16 @@ pub fn database_is_utf8() -> bool {
 /// 42602 when it is no name, 3F000 when there is no schema to create in.
 pub fn resolve_name(text: &str, schema: Option<&str>) -> Result<TableName> {
     let parts: Option<Vec<String>> =
-        ffi::subtransaction(true, || Ok(Spi::get_one_with_args("SELECT pg_catalog.parse_ident($1)", &[text.into()])?))
-            .map_err(|e| {
-                e.into_problems()
-                    .into_iter()
-                    .map(|p| {
-                        Problem::new("42602", format!("\"{text}\" is not a table's name"))
-                            .detail(format!("The server says: {}.", p.message))
-                    })
-                    .map(|p| p.hint("Write schema.table, with double quotes around parts that need them."))
-                    .collect::<Vec<_>>()
-            })?;
+        ffi::subtransaction(true, || Ok(one("SELECT pg_catalog.parse_ident($1)", &[text.into()])?)).map_err(|e| {
+            e.into_problems()
+                .into_iter()
+                .map(|p| {
+                    Problem::new("42602", format!("\"{text}\" is not a table's name"))
+                        .detail(format!("The server says: {}.", p.message))
+                })
+                .map(|p| p.hint("Write schema.table, with double quotes around parts that need them."))
+                .collect::<Vec<_>>()
+        })?;
     match parts.unwrap_or_default().as_slice() {
         [name] => match schema {
             Some(schema) => Ok(TableName::new(schema, clip(name))),
@@ -62,29 +62,36 @@ pub fn clip(name: &str) -> String {
 }
 
 pub fn relation_oid(name: &TableName) -> Result<Option<pg_sys::Oid>> {
-    Ok(Spi::get_one_with_args(
+    Ok(one(
         "SELECT c.oid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relname = $2",
         &[name.schema.clone().into(), name.name.clone().into()],
-    )
-    .or_else(none_found)?)
+    )?)
 }
 
-/// The words for what a relation is; None when there is none of that name.
+/// The words for what a relation is, `a table`; None when there is none of that name.
 pub fn relation_kind(name: &TableName) -> Result<Option<String>> {
-    Ok(Spi::get_one_with_args(
-        "SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
-             WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index'
-             WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'composite type' ELSE 'relation' END
+    Ok(one(
+        "SELECT CASE c.relkind WHEN 'r' THEN 'a table' WHEN 'p' THEN 'a partitioned table' WHEN 'v' THEN 'a view'
+             WHEN 'm' THEN 'a materialized view' WHEN 'S' THEN 'a sequence' WHEN 'i' THEN 'an index'
+             WHEN 'I' THEN 'an index' WHEN 'f' THEN 'a foreign table' WHEN 'c' THEN 'a composite type' ELSE 'a relation' END
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relname = $2",
         &[name.schema.clone().into(), name.name.clone().into()],
-    )
-    .or_else(none_found)?)
+    )?)
 }
 
 pub fn schema_exists(name: &str) -> Result<bool> {
     exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_namespace WHERE nspname = $1)", name)
+}
+
+/// The caller may create relations there; of the catalogs, nobody may.
+pub fn may_create_in(schema: &str) -> Result<bool> {
+    Ok(one(
+        "SELECT pg_catalog.has_schema_privilege($1, 'CREATE') AND $1 NOT IN ('pg_catalog', 'pg_toast')",
+        &[schema.into()],
+    )?
+    .unwrap_or(false))
 }
 
 pub fn role_exists(name: &str) -> Result<bool> {
@@ -93,8 +100,7 @@ pub fn role_exists(name: &str) -> Result<bool> {
 
 /// publish_via_partition_root of a publication; None when there is none of that name.
 pub fn publication_via_root(name: &str) -> Result<Option<bool>> {
-    Ok(Spi::get_one_with_args("SELECT pubviaroot FROM pg_catalog.pg_publication WHERE pubname = $1", &[name.into()])
-        .or_else(none_found)?)
+    Ok(one("SELECT pubviaroot FROM pg_catalog.pg_publication WHERE pubname = $1", &[name.into()])?)
 }
 
 /// The caller may become this role.
@@ -108,8 +114,7 @@ pub fn may_act_as(role: &str) -> Result<bool> {
 
 /// The OID of a role that is there.
 pub fn role_oid(name: &str) -> Result<Option<pg_sys::Oid>> {
-    Ok(Spi::get_one_with_args("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1", &[name.into()])
-        .or_else(none_found)?)
+    Ok(one("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1", &[name.into()])?)
 }
 
 pub fn extension_installed(name: &str) -> Result<bool> {
@@ -117,7 +122,18 @@ pub fn extension_installed(name: &str) -> Result<bool> {
 }
 
 fn exists(query: &str, name: &str) -> Result<bool> {
-    Ok(Spi::get_one_with_args(query, &[name.into()])?.unwrap_or(false))
+    Ok(one(query, &[name.into()])?.unwrap_or(false))
+}
+
+/// A column of the table owns the sequence, by OWNED BY or as its identity.
+pub fn owns_sequence(table: &TableName, sequence: &TableName) -> Result<bool> {
+    let (Some(table), Some(sequence)) = (relation_oid(table)?, relation_oid(sequence)?) else { return Ok(false) };
+    Ok(one(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_depend WHERE classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND objid = $1
+             AND refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND refobjid = $2 AND deptype IN ('a', 'i'))",
+        &[sequence.into(), table.into()],
+    )?
+    .unwrap_or(false))
 }
 
 /// The OID of a table that must be there.
@@ -126,11 +142,30 @@ fn exists(query: &str, name: &str) -> Result<bool> {
 /// 42P01 or 42809.
 pub fn require_table(name: &TableName) -> Result<pg_sys::Oid> {
     match (relation_oid(name)?, relation_kind(name)?.as_deref()) {
-        (Some(oid), Some("table" | "partitioned table")) => Ok(oid),
+        (Some(oid), Some("a table" | "a partitioned table")) => Ok(oid),
         (Some(_), kind) => Err(Problem::new("42809", format!("\"{name}\" is not a table"))
-            .detail(format!("It is a {}.", kind.unwrap_or("relation")))
+            .detail(format!("It is {}.", kind.unwrap_or("a relation")))
             .into()),
         (None, _) => Err(Problem::new("42P01", format!("table \"{name}\" does not exist")).into()),
+    }
+}
+
+/// What the OID stands for has rows of its own or in partitions: a table, also a partitioned or a foreign one.
+///
+/// # Errors
+/// 42P01 or 42809.
+pub fn require_rows(relation: pg_sys::Oid) -> Result<()> {
+    let found: Option<String> = one(
+        "SELECT CASE WHEN c.relkind IN ('r', 'p', 'f') THEN '' ELSE c.oid::pg_catalog.regclass::pg_catalog.text END
+         FROM pg_catalog.pg_class c WHERE c.oid = $1",
+        &[relation.into()],
+    )?;
+    match found.as_deref() {
+        Some("") => Ok(()),
+        Some(name) => Err(Problem::new("42809", format!("\"{name}\" is not a table"))
+            .hint("Only tables have rows to verify; name the table itself.")
+            .into()),
+        None => Err(Problem::new("42P01", format!("relation with OID {} does not exist", relation.to_u32())).into()),
     }
 }
 
@@ -138,7 +173,7 @@ pub fn require_table(name: &TableName) -> Result<pg_sys::Oid> {
 pub fn has_unique_key(table: &TableName, columns: &[String]) -> Result<bool> {
     let mut wanted: Vec<String> = columns.to_vec();
     wanted.sort();
-    Ok(Spi::get_one_with_args(
+    Ok(one(
         "SELECT EXISTS (
              SELECT FROM pg_catalog.pg_index i
              JOIN pg_catalog.pg_class c ON c.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -175,25 +210,27 @@ pub fn leaves(table: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, TableName)>> {
     })
 }
 
-/// A query that finds no row is an answer.
-fn none_found<T: IntoDatum>(error: pgrx::spi::Error) -> std::result::Result<Option<T>, pgrx::spi::Error> {
-    match error {
-        pgrx::spi::Error::InvalidPosition => Ok(None),
-        other => Err(other),
-    }
+/// The first column of the first row, NULL and no row being None. Unlike pgrx's own, it asks for no transaction ID, which a
+/// standby does not have.
+fn one<T: FromDatum + IntoDatum>(
+    query: &str,
+    args: &[DatumWithOid<'_>],
+) -> std::result::Result<Option<T>, pgrx::spi::Error> {
+    Spi::connect(|client| match client.select(query, Some(1), args)?.next() {
+        Some(row) => row.get(1),
+        None => Ok(None),
+    })
 }
 
 /// A type of that name, as `format_type` writes it, exists here.
 pub fn type_exists(name: &str) -> bool {
-    ffi::subtransaction(true, || {
-        Ok(Spi::get_one_with_args::<bool>("SELECT pg_catalog.to_regtype($1) IS NOT NULL", &[name.into()])?)
-    })
-    .ok()
-    .flatten()
-    .unwrap_or(false)
+    ffi::subtransaction(true, || Ok(one::<bool>("SELECT pg_catalog.to_regtype($1) IS NOT NULL", &[name.into()])?))
+        .ok()
+        .flatten()
+        .unwrap_or(false)
 }
 
 /// The condition that a partition's bounds put on its rows; None for a table that is no partition.
 pub fn partition_constraint(partition: pg_sys::Oid) -> Result<Option<String>> {
-    Ok(Spi::get_one_with_args("SELECT pg_catalog.pg_get_partition_constraintdef($1)", &[partition.into()])?)
+    Ok(one("SELECT pg_catalog.pg_get_partition_constraintdef($1)", &[partition.into()])?)
 }

@@ -19,8 +19,9 @@ unsafe extern "C-unwind" {
 /// # Safety
 /// `node` is a valid raw parse node; `context` is what `walker` expects.
 pub unsafe fn walk_raw_expression(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
-    // SAFETY: passed on from the caller.
-    unsafe { raw_expression_tree_walker(node, Some(walker), context) }
+    // SAFETY: passed on from the caller. The guard turns an ERROR of the server (a stack that ends, a node that the walker
+    // does not know) into a panic, as pgrx does for the functions that it declares: no frame of ours is jumped over.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| raw_expression_tree_walker(node, Some(walker), context)) }
 }
 
 /// The characters of a String node: a `Value` until 14, a node of its own since.
@@ -67,8 +68,15 @@ pub fn constant_integer(node: super::tree::Node<'_>) -> Option<i32> {
 }
 
 /// Tables named by ALTER PUBLICATION … ADD TABLE, with whether only some of their columns or rows are published: a list
-/// of relations until 14, of publication objects since.
+/// of relations until 14, of publication objects since. None of SET and DROP, which concern other tables as well.
 pub fn publication_tables(statement: &pg_sys::AlterPublicationStmt) -> Vec<(*mut pg_sys::RangeVar, bool)> {
+    #[cfg(feature = "pg14")]
+    let adds = statement.tableAction == pg_sys::DefElemAction::DEFELEM_ADD;
+    #[cfg(not(feature = "pg14"))]
+    let adds = statement.action == pg_sys::AlterPublicationAction::AP_AddObjects;
+    if !adds {
+        return Vec::new();
+    }
     #[cfg(feature = "pg14")]
     {
         super::tree::items(statement.tables).map(|n| (n.as_ptr().cast(), false)).collect()

@@ -284,6 +284,34 @@ fn creation_schema() -> Option<String> {
     }
 }
 
+/// Why this transaction cannot write.
+#[derive(Debug)]
+pub struct ReadOnly {
+    pub detail: &'static str,
+    pub hint: &'static str,
+}
+
+/// None where it can.
+pub fn read_only() -> Option<ReadOnly> {
+    // SAFETY: both read a flag.
+    let (recovering, read_only) = unsafe { (pg_sys::RecoveryInProgress(), pg_sys::XactReadOnly) };
+    if recovering {
+        return Some(ReadOnly {
+            detail: "This server is a standby.",
+            hint: "Connect to the primary; the standby follows it.",
+        });
+    }
+    read_only.then_some(ReadOnly {
+        detail: "The transaction was begun as one, or default_transaction_read_only is on.",
+        hint: "Begin it with READ WRITE.",
+    })
+}
+
+pub fn data_directory() -> String {
+    // SAFETY: a NUL-terminated path that the postmaster set before any backend started.
+    unsafe { CStr::from_ptr(pg_sys::DataDir) }.to_string_lossy().into_owned()
+}
+
 pub fn database_encoding() -> i32 {
     // SAFETY: reads a number.
     unsafe { pg_sys::GetDatabaseEncoding() }

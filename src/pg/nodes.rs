@@ -94,10 +94,11 @@ fn own() -> Result<Node> {
 fn free_bytes(location: &Location) -> Result<Option<u64>> {
     let Location::Tablespace(name) = location else { return Ok(None) };
     let path: Option<String> = Spi::get_one_with_args(
-        "SELECT coalesce(nullif((SELECT pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace WHERE spcname = $1), ''),
-                         pg_catalog.current_setting('data_directory', true))",
+        "SELECT nullif((SELECT pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace WHERE spcname = $1), '')",
         &[name.clone().into()],
     )?;
+    // The setting data_directory is not everybody's to see; how much room there is may be known.
+    let path = Some(path.unwrap_or_else(super::ffi::data_directory));
     Ok(path.and_then(|path| {
         let path = cstring(&path);
         // SAFETY: a NUL-terminated path and a struct of ours to fill.

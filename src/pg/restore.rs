@@ -13,7 +13,7 @@ use super::error::{Error, Result};
 use super::ffi::{Pinned, Session, quote_literal, quote_table};
 use super::ledger::{self, Restored};
 use super::load::{self, Loaded};
-use super::{nodes, precheck, querylog};
+use super::{claim, nodes, precheck, querylog};
 use foreshard_core::backup::checksum::Checksum;
 use foreshard_core::model::config::{Switch, Verify};
 use foreshard_core::model::node::{Location, Node};
@@ -110,7 +110,9 @@ impl Prepared {
 /// Plans, or takes the stored plan that the config names, and checks that it can be executed here and now.
 pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let schema = session.schema.as_deref();
+    claim::must_be_free(&request.target)?;
     let mut problems = precheck::target(request)?;
+    let target_is_free = problems.is_empty();
     let nodes = keep(&mut problems, nodes::eligible(&request.config));
     let log = match &request.stored {
         None => keep(&mut problems, querylog::read(&request.config, schema)),
@@ -125,9 +127,17 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
         None => return Err(problems.into()),
     };
     let Some(definition) = definitions.tables.get(&source) else { return Err(problems.into()) };
-    problems.extend(precheck::definition(definition, &definitions, &request.config)?);
+    let roles = precheck::roles(definition, &request.config)?;
+    let impossible = precheck::definition(definition, &definitions)?;
     let tablespaces = tablespaces(nodes.as_deref().unwrap_or_default());
-    problems.extend(rehearsal(definition, &request.target, None, &request.config, &tablespaces)?);
+    // The rehearsal would only tell the same again in other words.
+    if target_is_free && impossible.is_empty() {
+        let mut config = request.config.clone();
+        config.no_owner |= !roles.is_empty();
+        config.no_privileges |= !roles.is_empty();
+        problems.extend(rehearsal(definition, &request.target, None, &config, &tablespaces)?);
+    }
+    problems.extend(impossible.into_iter().chain(roles));
     let Some(nodes) = nodes.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
 
     let (plan, plan_id) = match &request.stored {
@@ -142,8 +152,11 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
             (plan, id)
         }
     };
-    let mut problems = precheck::disk_space(&plan, &nodes);
-    problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &tablespaces)?);
+    let mut problems = precheck::shard_names(&plan)?;
+    if problems.is_empty() {
+        problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &tablespaces)?);
+    }
+    problems.extend(precheck::disk_space(&plan, &nodes));
     if !problems.is_empty() {
         return Err(problems.into());
     }
@@ -159,7 +172,7 @@ fn make_plan(
     nodes: &[Node],
     log: querylog::QueryLog,
 ) -> Result<Plan> {
-    let schema = definitions.schema(source);
+    let schema = definitions.schema_for(source);
     let definition = definitions.tables.get(source);
     let profile = match (request.config.profile, definition) {
         (Switch::On, Some(definition)) => {
@@ -242,6 +255,7 @@ pub struct Outcome {
 /// The whole road.
 pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
     let begun = Instant::now();
+    claim::take(&request.target)?;
     let prepared = prepare(request, session)?;
     let blueprint = prepared.blueprint()?;
     let builder = Builder::new(&blueprint);
@@ -263,6 +277,7 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         prepared.definitions.encoding.as_deref(),
     )?;
     let loaded = load::load(data, &request.target, &columns, request.config.verify)?;
+    all_sections(&prepared, &loaded)?;
     let mut checksum = verify(&request.target, &columns, &loaded, request.config.verify)?;
     if rows_only && checksum.is_some() {
         // The rows were read in the caller's time zone; the ledger keeps what verify_table will find.
@@ -290,6 +305,20 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         rows: loaded.rows,
         seconds: begun.elapsed().as_secs_f64(),
     })
+}
+
+/// A table without rows still has a section: without one, the backup says nothing of its rows.
+fn all_sections(prepared: &Prepared, loaded: &Loaded) -> Result<()> {
+    let Some(met) = &loaded.met else { return Ok(()) };
+    let missing = prepared.definitions.without_data(&prepared.source, met);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    Err(Problem::new("22P04", format!("the backup does not have the rows of \"{}\"", prepared.source))
+        .detail(format!("There is no COPY section of {}.", names.join(", ")))
+        .hint("Was it made with --schema-only or --exclude-table-data? Otherwise it is damaged: take it again.")
+        .into())
 }
 
 fn signed(n: u64) -> i64 {
@@ -333,7 +362,8 @@ fn stored(target: &TableName, columns: &[load::LoadColumn]) -> Result<Checksum> 
 fn set_sequences(blueprint: &Blueprint<'_>, loaded: &Loaded) -> Result<()> {
     for state in &loaded.sequences {
         let name = blueprint.rename(&state.sequence);
-        if catalog::relation_oid(&name)?.is_some() {
+        // The backup may name any sequence; those that are not the table's own are not ours to set.
+        if catalog::owns_sequence(&blueprint.target, &name)? {
             let name = quote_literal(&quote_table(&name));
             Spi::run(&format!("SELECT pg_catalog.setval({name}::pg_catalog.regclass, {})", state.arguments))?;
         }

@@ -73,6 +73,10 @@ COPY public.empty (id) FROM stdin;
 
 CREATE INDEX i ON public.orders USING btree (id);;
 
+--
+-- PostgreSQL database dump complete
+--
+
 \unrestrict nB3xY
 
 "#;
@@ -255,6 +259,33 @@ fn a_script_that_ends_too_early_says_where() {
         assert_eq!(problem.detail, Some(format!("There is no line \"\\.\" after the rows, at byte {at}.")));
     }
     assert!(pieces("-- only a comment".as_bytes()).1.is_none());
+}
+
+#[test]
+fn a_dump_without_its_last_line_was_cut_off() {
+    let begin = "--\n-- PostgreSQL database dump\n--\n\nCREATE TABLE t (a int);\n";
+    let end = "--\n-- PostgreSQL database dump complete\n--\n\n";
+    let whole = format!("{begin}{end}\\unrestrict x\n");
+    assert!(pieces(whole.as_bytes()).1.is_none());
+    assert!(pieces(whole.replace('\n', "\r\n").as_bytes()).1.is_none());
+    // pg_dumpall writes one after the other.
+    assert!(pieces(whole.repeat(2).as_bytes()).1.is_none());
+    assert!(pieces(format!("{whole}{begin}").as_bytes()).1.is_some());
+    // A script written by hand has neither line.
+    assert!(pieces("CREATE TABLE t (a int);\n".as_bytes()).1.is_none());
+    let ends = begin.len() + end.trim_end_matches(['\n', '-']).len();
+    for cut in begin.find("dump").unwrap() + 4..ends {
+        assert!(pieces(whole.get(..cut).unwrap().as_bytes()).1.is_some(), "cut at {cut}");
+    }
+    let problem = pieces(begin.as_bytes()).1.unwrap().problem();
+    assert_eq!(problem.sqlstate, "22P04");
+    assert_eq!(
+        problem.detail,
+        Some(format!(
+            "pg_dump's last line, \"-- PostgreSQL database dump complete\", is not in its {} bytes.",
+            begin.len()
+        ))
+    );
 }
 
 #[test]

@@ -18,6 +18,12 @@ pub const STATEMENT_LIMIT: usize = 64 << 20;
 /// Bytes of one row: PostgreSQL's MaxAllocSize, beyond which COPY itself cannot read a line.
 pub const ROW_LIMIT: usize = (1 << 30) - 1;
 
+/// The comments that pg_dump and pg_restore write before the first and after the last statement, in every version and
+/// with every option. A dump that has the first and not the second was cut off, even where what is left is whole SQL:
+/// then indexes and constraints, which come after the rows, are missing.
+const DUMP_BEGINS: &str = "-- PostgreSQL database dump";
+const DUMP_ENDS: &str = "-- PostgreSQL database dump complete";
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Piece {
     /// Without the final semicolon, leading comments and blanks around it.
@@ -37,6 +43,8 @@ pub enum ScriptError {
     TruncatedData { offset: u64 },
     #[error("the script ends inside a statement")]
     TruncatedStatement { offset: u64 },
+    #[error("the script ends before its end")]
+    TruncatedDump { offset: u64 },
     #[error("a statement of the script is too long")]
     StatementTooLong { offset: u64 },
     #[error("a row of the script is too long")]
@@ -56,6 +64,9 @@ impl ScriptError {
             }
             Self::TruncatedStatement { offset } => {
                 ("22P04", format!("The statement that starts at byte {offset} has no end."), DAMAGED)
+            }
+            Self::TruncatedDump { offset } => {
+                ("22P04", format!("pg_dump's last line, \"{DUMP_ENDS}\", is not in its {offset} bytes."), DAMAGED)
             }
             Self::StatementTooLong { offset } => (
                 "54000",
@@ -81,6 +92,8 @@ impl ScriptError {
 pub struct ScriptReader<R> {
     window: Window<R>,
     in_rows: bool,
+    /// A dump has begun and not ended.
+    in_dump: bool,
     /// Finds lines that start as the end marker does.
     marker: memmem::Finder<'static>,
 }
@@ -88,7 +101,7 @@ pub struct ScriptReader<R> {
 impl<R: Read> ScriptReader<R> {
     /// Reads in large blocks of its own: `source` need not be buffered.
     pub fn new(source: R) -> Self {
-        Self { window: Window::new(source), in_rows: false, marker: memmem::Finder::new(b"\n\\.") }
+        Self { window: Window::new(source), in_rows: false, in_dump: false, marker: memmem::Finder::new(b"\n\\.") }
     }
 
     /// The source, for a question to it: reading from it loses what it gives.
@@ -104,7 +117,10 @@ impl<R: Read> ScriptReader<R> {
     pub fn next_piece(&mut self) -> Result<Option<Piece>, ScriptError> {
         while self.read_rows()?.is_some() {}
         self.skip_byte_order_mark()?;
-        let Some(first) = self.skip_blank()? else { return Ok(None) };
+        let Some(first) = self.skip_blank()? else {
+            let offset = self.window.offset();
+            return if self.in_dump { Err(ScriptError::TruncatedDump { offset }) } else { Ok(None) };
+        };
         if first.kind == Kind::Byte(b'\\') {
             return Ok(Some(Piece::Meta(self.line()?.trim_ascii_end().to_vec())));
         }
@@ -184,7 +200,10 @@ impl<R: Read> ScriptReader<R> {
             if !matches!(token.kind, Kind::Space | Kind::Comment | Kind::Byte(b';')) {
                 return Ok(Some(token));
             }
-            self.window.take(token.len);
+            let text = self.window.take(token.len);
+            if token.kind == Kind::Comment {
+                self.in_dump = (self.in_dump || text == DUMP_BEGINS.as_bytes()) && text != DUMP_ENDS.as_bytes();
+            }
         }
         Ok(None)
     }

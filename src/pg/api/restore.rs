@@ -3,16 +3,25 @@
 use crate::pg::error::{Error, Result};
 use crate::pg::ffi::Session;
 use crate::pg::ledger;
+use crate::pg::precheck;
 use crate::pg::restore::{self, Request};
 use foreshard_core::model::Problem;
 use foreshard_core::plan;
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
 
-/// Runs the road for a target, raising what went wrong under its name.
-fn on<T>(target: &str, backup: &str, config: JsonB, work: impl FnOnce(&Request, &Session) -> Result<T>) -> T {
+/// Runs the road for a target, raising what went wrong under its name. `what` is done to it.
+fn on<T>(
+    what: &str,
+    target: &str,
+    backup: &str,
+    config: JsonB,
+    work: impl FnOnce(&Request, &Session) -> Result<T>,
+) -> T {
     let session = Session::begin();
-    let outcome = Request::read(target, backup, config.0, &session).and_then(|request| work(&request, &session));
+    let outcome = precheck::writable(what)
+        .and_then(|()| Request::read(target, backup, config.0, &session))
+        .and_then(|request| work(&request, &session));
     match outcome {
         Ok(value) => value,
         Err(error) => error.raise(&format!("restore of {target}")),
@@ -46,7 +55,7 @@ fn plan_restore(
         name!(plan_id, i64),
     ),
 > {
-    let rows: Vec<_> = on(target, backup, config, |request, session| {
+    let rows: Vec<_> = on("plan a restore", target, backup, config, |request, session| {
         let prepared = restore::prepare(request, session)?;
         let (plan, id) = (prepared.plan, prepared.plan_id);
         let chosen = plan.chosen;
@@ -92,7 +101,7 @@ fn restore_table(
         name!(notes, JsonB),
     ),
 > {
-    let row = on(target, backup, config, |request, session| {
+    let row = on("restore", target, backup, config, |request, session| {
         let done = restore::restore(request, session)?;
         let layout = &done.plan.layout;
         Ok((

@@ -11,6 +11,7 @@ use foreshard_core::backup::script::{Piece, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use foreshard_core::model::{Problem, TableName};
 use pgrx::pg_sys;
+use std::collections::BTreeSet;
 use std::io::Read;
 
 /// One run of rows.
@@ -35,6 +36,8 @@ pub struct SequenceState {
 pub struct Data {
     source: Source,
     tables: Vec<TableName>,
+    /// Those of which a section was met.
+    met: BTreeSet<TableName>,
     sequences: Vec<TableName>,
     states: Vec<SequenceState>,
     encoding: Option<String>,
@@ -56,7 +59,7 @@ impl Data {
         sequences: Vec<TableName>,
         encoding: Option<String>,
     ) -> Self {
-        Self { source: Source::Script(script), tables, sequences, states: Vec::new(), encoding }
+        Self { source: Source::Script(script), tables, met: BTreeSet::new(), sequences, states: Vec::new(), encoding }
     }
 
     pub(super) fn rows(bytes: Bytes, format: BackupFormat, copy: CopyOptions) -> Self {
@@ -64,6 +67,7 @@ impl Data {
         Self {
             source: Source::Rows { bytes, section: Some(section) },
             tables: Vec::new(),
+            met: BTreeSet::new(),
             sequences: Vec::new(),
             states: Vec::new(),
             encoding: None,
@@ -91,6 +95,7 @@ impl Data {
                     if let Some((table, columns)) = header
                         && self.tables.contains(&table)
                     {
+                        self.met.insert(table);
                         let copy = CopyOptions { encoding: self.encoding.clone(), ..CopyOptions::default() };
                         return Ok(Some(Section { columns: Some(columns), csv: false, copy }));
                     }
@@ -131,6 +136,11 @@ impl Data {
                 Ok(read > 0)
             }
         }
+    }
+
+    /// The tables of which a section was met so far; None for a file of rows, which names none.
+    pub fn met(&self) -> Option<&BTreeSet<TableName>> {
+        matches!(self.source, Source::Script(_)).then_some(&self.met)
     }
 
     /// After the last section: did the source end well, and what were the sequences' states?

@@ -58,9 +58,9 @@ impl Bytes {
     /// The cause of a script's error: a child that failed cuts its output off, and knows why.
     fn cause(&mut self, error: &ScriptError) -> Error {
         match error {
-            ScriptError::TruncatedData { .. } | ScriptError::TruncatedStatement { .. } => {
-                self.finish().err().unwrap_or_else(|| error.problem().into())
-            }
+            ScriptError::TruncatedData { .. }
+            | ScriptError::TruncatedStatement { .. }
+            | ScriptError::TruncatedDump { .. } => self.finish().err().unwrap_or_else(|| error.problem().into()),
             _ => error.problem().into(),
         }
     }

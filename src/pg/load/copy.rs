@@ -17,6 +17,7 @@ use foreshard_core::model::config::Verify;
 use foreshard_core::model::{Problem, TableName};
 use parking_lot::{Mutex, const_mutex};
 use pgrx::{PgMemoryContexts, pg_sys};
+use std::collections::BTreeSet;
 use std::ffi::{c_int, c_void};
 
 #[derive(Debug)]
@@ -27,6 +28,8 @@ pub struct Loaded {
     /// What passed: the number of rows, and their checksum unless only the number is wanted.
     pub stream: Checksum,
     pub sequences: Vec<SequenceState>,
+    /// Tables of the backup that it had rows of, be it none; None for a file of rows.
+    pub met: Option<BTreeSet<TableName>>,
 }
 
 /// Copies all sections of `data` into `target`.
@@ -34,20 +37,48 @@ pub fn load(mut data: Data, target: &TableName, columns: &[LoadColumn], verify: 
     let (mut rows, mut bytes, mut stream) = (0, 0, Checksum::default());
     while let Some(section) = data.next_section()? {
         let tee = Tee::new(&section, columns, verify)?;
-        let outer = FEED.lock().replace(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, ended: false });
+        let feeding = Feeding::begin(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, ended: false });
         rows += copy(target, &section);
-        let fed = std::mem::replace(&mut *FEED.lock(), outer);
-        let Some(feed) = fed else { return Err(Problem::new("XX000", "the source of COPY is gone").into()) };
+        let Some(feed) = feeding.end() else {
+            return Err(Problem::new("XX000", "the source of COPY is gone").into());
+        };
         stream.merge(&feed.tee.checksum);
         bytes += feed.bytes;
         data = feed.data;
     }
-    Ok(Loaded { rows, bytes, stream, sequences: data.finish()? })
+    let met = data.met().cloned();
+    Ok(Loaded { rows, bytes, stream, sequences: data.finish()?, met })
 }
 
 /// What the callback reads. COPY's callback takes no argument, so it stands in a static; a restore inside a restore (a
 /// default that calls one) puts the outer one back. A lock that an ERROR unwinds through must not stay poisoned.
 static FEED: Mutex<Option<Feed>> = const_mutex(None);
+
+/// The time in which the callback has something to read. It ends with an ERROR of COPY as well: a source that stayed in
+/// the static would keep its pg_restore waiting for a reader as long as the session lasts.
+struct Feeding {
+    outer: Option<Feed>,
+}
+
+impl Feeding {
+    fn begin(feed: Feed) -> Self {
+        Self { outer: FEED.lock().replace(feed) }
+    }
+
+    /// The feed with what it has seen; None when the callback failed with it.
+    fn end(mut self) -> Option<Feed> {
+        let feed = std::mem::replace(&mut *FEED.lock(), self.outer.take());
+        std::mem::forget(self);
+        feed
+    }
+}
+
+impl Drop for Feeding {
+    fn drop(&mut self) {
+        let feed = std::mem::replace(&mut *FEED.lock(), self.outer.take());
+        drop(feed);
+    }
+}
 
 struct Feed {
     data: Data,

@@ -1,0 +1,81 @@
+#!/usr/bin/env bash
+# What is killed without a word: the backend, its pg_restore, the server. Afterwards there is nothing of the restore in the
+# catalogs or the ledger, no pg_restore is left, and the next restore works. Files that a crashed server leaves behind are
+# PostgreSQL's own matter, for any CREATE TABLE: their number is printed.
+. "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/victim.sh"
+
+rows=${ROWS:-300000}
+
+server main --preload pg_stat_statements
+sql main "CREATE DATABASE shop"
+sql main "CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, note text)" shop
+sql main "CREATE INDEX ON orders (note)" shop
+sql main "INSERT INTO orders SELECT n, n % 9973, md5(n::text) FROM generate_series(1, $rows) n" shop
+backup=$(backups main)/shop.dump
+on main pg_dump -Fc -Z1 -f "$backup" shop
+sql main "CREATE EXTENSION foreshard"
+restore="SELECT rows FROM restore_table('public.orders', '$backup',
+    '{\"query_log\": \"off\", \"shard_key\": [\"customer\"], \"method\": \"hash\", \"shard_count\": 4}')"
+
+alive() { sql main "SELECT true" 2>/dev/null || true; }
+wait_alive() {
+    local deadline=$((SECONDS + 60))
+    until [ "$(alive)" = t ]; do
+        [ $SECONDS -lt $deadline ] || { echo "the server did not come back"; return 1; }
+        sleep 0.1
+    done
+}
+
+# All but the files.
+judge() {
+    wait $victim || true
+    check "$1: no pg_restore is left" "" "$(children)"
+    check "$1: nothing is left" "$(head -n 8 <<<"$before")" "$(traces | head -n 8)"
+    printf '# %s: %s files without a relation\n' "$1" "$(traces | sed -n 9p | wc -w)"
+}
+before=$(traces)
+
+for where in profile load; do
+    meet $where
+    kill -KILL "$(ps -o pid= --ppid "$(backend)" | head -n 1)"
+    judge "pg_restore killed while in $where"
+    check_match "its end is told" 'ERROR:  58030: pg_restore was ended by a signal' "$(cat "$work/victim.out")"
+    check_match "with what to do" 'HINT:  Look in the system' "$(cat "$work/victim.out")"
+    check "and its files are gone with it" "" "$(traces | sed -n 9p)"
+done
+
+for where in definitions load verify indexes; do
+    meet $where
+    kill -KILL "$(backend)"
+    wait $victim || true
+    wait_alive
+    judge "backend killed while in $where"
+done
+
+meet load
+postmaster=$(head -n 1 "$work/main/data/postmaster.pid")
+group=$(ps -o pid= --ppid "$postmaster")
+kill -KILL "$postmaster"
+wait $victim || true
+deadline=$((SECONDS + 60))
+# shellcheck disable=SC2086 # a list
+while kill -0 $group 2>/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
+# shellcheck disable=SC2086 # a list
+check "the orphans of a killed postmaster leave by themselves" "" "$(ps -o pid=,args= -p ${group//$'\n'/ } || true)"
+start main
+judge "postmaster killed while in load"
+
+meet indexes
+crash main
+wait $victim || true
+start main
+judge "server killed while in indexes"
+
+check "the next restore works" "$rows" "$(sql main "$restore")"
+check "and is verified" "4|$rows|0|t" \
+    "$(sql main "SELECT count(*), sum(rows), sum(misplaced_rows), bool_and(ok) FROM foreshard.verify_table('public.orders')")"
+crash main
+start main
+check "and outlives a crash after it" "4|$rows|0|t" \
+    "$(sql main "SELECT count(*), sum(rows), sum(misplaced_rows), bool_and(ok) FROM foreshard.verify_table('public.orders')")"
