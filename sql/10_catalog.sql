@@ -27,6 +27,7 @@ CREATE TABLE foreshard._plans (
     plan       pg_catalog.jsonb NOT NULL
 );
 COMMENT ON TABLE foreshard._plans IS 'every plan with all that led to it';
+COMMENT ON SEQUENCE foreshard._plans_id_seq IS 'numbers of plans';
 
 CREATE TABLE foreshard._jobs (
     id          pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -42,6 +43,7 @@ CREATE TABLE foreshard._jobs (
     message     pg_catalog.text
 );
 COMMENT ON TABLE foreshard._jobs IS 'long pieces of work, done or under way';
+COMMENT ON SEQUENCE foreshard._jobs_id_seq IS 'numbers of jobs';
 
 CREATE TABLE foreshard._tables (
     relation    pg_catalog.regclass PRIMARY KEY,

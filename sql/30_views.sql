@@ -1,4 +1,4 @@
--- What people look at. Tables that were dropped since are left out.
+-- What people look at. Tables that were dropped since are left out, and shards that were dropped or detached.
 
 CREATE VIEW foreshard.nodes AS
 SELECT name, tablespace, server, capacity, zone, serves, active, added_at FROM foreshard._nodes;
@@ -18,19 +18,21 @@ SELECT id AS job_id, kind, target, state, plan_id, started_by, started_at, finis
 FROM foreshard._jobs;
 COMMENT ON VIEW foreshard.jobs IS 'long pieces of work, done or under way';
 
-CREATE VIEW foreshard.tables AS
-SELECT t.relation, t.method, t.shard_key,
-       (SELECT pg_catalog.count(*)::pg_catalog.int4 FROM foreshard._shards s
-        WHERE s.relation OPERATOR(pg_catalog.=) t.relation) AS shard_count,
-       t.plan_id, t.job_id, t.backup, t.checksum, t.restored_at
-FROM foreshard._tables t
-WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) t.relation);
-COMMENT ON VIEW foreshard.tables IS 'restored tables with the strategy that they were restored with';
-
 CREATE VIEW foreshard.shards AS
 SELECT s.relation, s.shard, s.node, pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound,
        CASE WHEN c.reltuples OPERATOR(pg_catalog.>=) 0 THEN c.reltuples::pg_catalog.int8 END AS rows,
        pg_catalog.pg_total_relation_size(s.shard) AS bytes
 FROM foreshard._shards s
-JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) s.shard;
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) s.shard AND c.relispartition;
 COMMENT ON VIEW foreshard.shards IS 'the shards of restored tables: node, bound, rows as last analyzed, bytes with indexes';
+
+CREATE VIEW foreshard.tables AS
+SELECT t.relation, t.method, t.shard_key,
+       CASE WHEN t.method OPERATOR(pg_catalog.=) ANY ('{reference,none}') THEN 1
+            ELSE (SELECT pg_catalog.count(*)::pg_catalog.int4 FROM foreshard._shards s
+                  JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) s.shard AND c.relispartition
+                  WHERE s.relation OPERATOR(pg_catalog.=) t.relation) END AS shard_count,
+       t.plan_id, t.job_id, t.backup, t.checksum, t.restored_at
+FROM foreshard._tables t
+WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) t.relation);
+COMMENT ON VIEW foreshard.tables IS 'restored tables with the strategy that they were restored with';

@@ -69,12 +69,12 @@ pub fn relation_oid(name: &TableName) -> Result<Option<pg_sys::Oid>> {
     )?)
 }
 
-/// The words for what a relation is; None when there is none of that name.
+/// The words for what a relation is, `a table`; None when there is none of that name.
 pub fn relation_kind(name: &TableName) -> Result<Option<String>> {
     Ok(one(
-        "SELECT CASE c.relkind WHEN 'r' THEN 'table' WHEN 'p' THEN 'partitioned table' WHEN 'v' THEN 'view'
-             WHEN 'm' THEN 'materialized view' WHEN 'S' THEN 'sequence' WHEN 'i' THEN 'index' WHEN 'I' THEN 'index'
-             WHEN 'f' THEN 'foreign table' WHEN 'c' THEN 'composite type' ELSE 'relation' END
+        "SELECT CASE c.relkind WHEN 'r' THEN 'a table' WHEN 'p' THEN 'a partitioned table' WHEN 'v' THEN 'a view'
+             WHEN 'm' THEN 'a materialized view' WHEN 'S' THEN 'a sequence' WHEN 'i' THEN 'an index'
+             WHEN 'I' THEN 'an index' WHEN 'f' THEN 'a foreign table' WHEN 'c' THEN 'a composite type' ELSE 'a relation' END
          FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = $1 AND c.relname = $2",
         &[name.schema.clone().into(), name.name.clone().into()],
@@ -98,8 +98,23 @@ pub fn role_exists(name: &str) -> Result<bool> {
     exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)", name)
 }
 
-pub fn publication_exists(name: &str) -> Result<bool> {
-    exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_publication WHERE pubname = $1)", name)
+/// publish_via_partition_root of a publication; None when there is none of that name.
+pub fn publication_via_root(name: &str) -> Result<Option<bool>> {
+    Ok(one("SELECT pubviaroot FROM pg_catalog.pg_publication WHERE pubname = $1", &[name.into()])?)
+}
+
+/// The caller may become this role.
+pub fn may_act_as(role: &str) -> Result<bool> {
+    exists(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_roles r
+                        WHERE r.rolname = $1 AND pg_catalog.pg_has_role(r.oid, 'MEMBER'))",
+        role,
+    )
+}
+
+/// The OID of a role that is there.
+pub fn role_oid(name: &str) -> Result<Option<pg_sys::Oid>> {
+    Ok(one("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1", &[name.into()])?)
 }
 
 pub fn extension_installed(name: &str) -> Result<bool> {
@@ -127,11 +142,30 @@ pub fn owns_sequence(table: &TableName, sequence: &TableName) -> Result<bool> {
 /// 42P01 or 42809.
 pub fn require_table(name: &TableName) -> Result<pg_sys::Oid> {
     match (relation_oid(name)?, relation_kind(name)?.as_deref()) {
-        (Some(oid), Some("table" | "partitioned table")) => Ok(oid),
+        (Some(oid), Some("a table" | "a partitioned table")) => Ok(oid),
         (Some(_), kind) => Err(Problem::new("42809", format!("\"{name}\" is not a table"))
-            .detail(format!("It is a {}.", kind.unwrap_or("relation")))
+            .detail(format!("It is {}.", kind.unwrap_or("a relation")))
             .into()),
         (None, _) => Err(Problem::new("42P01", format!("table \"{name}\" does not exist")).into()),
+    }
+}
+
+/// What the OID stands for has rows of its own or in partitions: a table, also a partitioned or a foreign one.
+///
+/// # Errors
+/// 42P01 or 42809.
+pub fn require_rows(relation: pg_sys::Oid) -> Result<()> {
+    let found: Option<String> = one(
+        "SELECT CASE WHEN c.relkind IN ('r', 'p', 'f') THEN '' ELSE c.oid::pg_catalog.regclass::pg_catalog.text END
+         FROM pg_catalog.pg_class c WHERE c.oid = $1",
+        &[relation.into()],
+    )?;
+    match found.as_deref() {
+        Some("") => Ok(()),
+        Some(name) => Err(Problem::new("42809", format!("\"{name}\" is not a table"))
+            .hint("Only tables have rows to verify; name the table itself.")
+            .into()),
+        None => Err(Problem::new("42P01", format!("relation with OID {} does not exist", relation.to_u32())).into()),
     }
 }
 

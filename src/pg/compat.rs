@@ -19,8 +19,9 @@ unsafe extern "C-unwind" {
 /// # Safety
 /// `node` is a valid raw parse node; `context` is what `walker` expects.
 pub unsafe fn walk_raw_expression(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
-    // SAFETY: passed on from the caller.
-    unsafe { raw_expression_tree_walker(node, Some(walker), context) }
+    // SAFETY: passed on from the caller. The guard turns an ERROR of the server (a stack that ends, a node that the walker
+    // does not know) into a panic, as pgrx does for the functions that it declares: no frame of ours is jumped over.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| raw_expression_tree_walker(node, Some(walker), context)) }
 }
 
 /// The characters of a String node: a `Value` until 14, a node of its own since.
@@ -57,18 +58,18 @@ pub fn constant_integer(node: super::tree::Node<'_>) -> Option<i32> {
     #[cfg(not(feature = "pg14"))]
     // SAFETY: the union's first member is the tag of whatever it holds.
     unsafe {
-        (constant.val.node.type_ == pg_sys::NodeTag::T_Integer).then(|| constant.val.ival.ival)
+        (constant.val.node.type_ == pg_sys::NodeTag::T_Integer).then_some(constant.val.ival.ival)
     }
     #[cfg(feature = "pg14")]
     // SAFETY: the value's tag says which member of the union is set.
     unsafe {
-        (constant.val.type_ == pg_sys::NodeTag::T_Integer).then(|| constant.val.val.ival)
+        (constant.val.type_ == pg_sys::NodeTag::T_Integer).then_some(constant.val.val.ival)
     }
 }
 
-/// Tables named by ALTER PUBLICATION … ADD TABLE: a list of relations until 14, of publication objects since. None of SET
-/// and DROP, which concern other tables as well.
-pub fn publication_tables(statement: &pg_sys::AlterPublicationStmt) -> Vec<*mut pg_sys::RangeVar> {
+/// Tables named by ALTER PUBLICATION … ADD TABLE, with whether only some of their columns or rows are published: a list
+/// of relations until 14, of publication objects since. None of SET and DROP, which concern other tables as well.
+pub fn publication_tables(statement: &pg_sys::AlterPublicationStmt) -> Vec<(*mut pg_sys::RangeVar, bool)> {
     #[cfg(feature = "pg14")]
     let adds = statement.tableAction == pg_sys::DefElemAction::DEFELEM_ADD;
     #[cfg(not(feature = "pg14"))]
@@ -78,15 +79,29 @@ pub fn publication_tables(statement: &pg_sys::AlterPublicationStmt) -> Vec<*mut 
     }
     #[cfg(feature = "pg14")]
     {
-        super::tree::items(statement.tables).map(|n| n.as_ptr().cast()).collect()
+        super::tree::items(statement.tables).map(|n| (n.as_ptr().cast(), false)).collect()
     }
     #[cfg(not(feature = "pg14"))]
     super::tree::items(statement.pubobjects)
         .filter_map(|o| o.get::<pg_sys::PublicationObjSpec>())
         .filter_map(|o| super::tree::field(o.pubtable))
-        .map(|t| t.relation)
+        .map(|t| (t.relation, !t.whereClause.is_null() || !t.columns.is_null()))
         .collect()
 }
+
+/// The columns of ON DELETE SET NULL (…) or SET DEFAULT (…), which 15 brought.
+pub fn delete_columns(constraint: &pg_sys::Constraint) -> Vec<String> {
+    #[cfg(feature = "pg14")]
+    {
+        let _has_none = constraint;
+        Vec::new()
+    }
+    #[cfg(not(feature = "pg14"))]
+    super::tree::strings(constraint.fk_del_set_cols)
+}
+
+/// Partitions have the identity columns of their table.
+pub const PARTITIONS_HAVE_IDENTITY: bool = cfg!(any(feature = "pg17", feature = "pg18"));
 
 /// The relation that a CREATE VIEW, MATERIALIZED VIEW or FOREIGN TABLE makes, with the word for what it is.
 pub fn created_relation(node: super::tree::Node<'_>) -> Option<(*mut pg_sys::RangeVar, &'static str)> {

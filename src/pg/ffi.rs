@@ -125,6 +125,34 @@ impl Drop for Pinned {
     }
 }
 
+/// Another role for the length of a value's life: one that the caller may become. After an ERROR nothing is done here:
+/// the end of the (sub)transaction puts the role back.
+#[derive(Debug)]
+pub struct ActingAs {
+    before: (pg_sys::Oid, i32),
+}
+
+impl ActingAs {
+    pub fn new(role: pg_sys::Oid) -> Self {
+        let (mut user, mut context) = (pg_sys::InvalidOid, 0);
+        // SAFETY: plain reads and writes of the backend's current user; the flag forbids SET ROLE meanwhile.
+        unsafe {
+            pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
+            pg_sys::SetUserIdAndSecContext(role, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
+        }
+        Self { before: (user, context) }
+    }
+}
+
+impl Drop for ActingAs {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: what `new` found.
+            unsafe { pg_sys::SetUserIdAndSecContext(self.before.0, self.before.1) };
+        }
+    }
+}
+
 /// Executes one utility statement given as a tree, as SPI would: with a snapshot of its own and its effects visible
 /// to what follows. `text` is what pg_stat_statements, event triggers and error positions show.
 pub fn run_utility(node: *mut pg_sys::Node, text: &CStr) {

@@ -18,24 +18,24 @@ pub fn store_plan(plan: &Plan, backup: &str, config: &Value) -> Result<i64> {
     id.ok_or_else(|| Problem::new("XX000", "a plan was stored without a number").into())
 }
 
-/// A stored plan.
+/// A stored plan and the config that it was made with.
 ///
 /// # Errors
 /// 42704 when there is none of that number, 0A000 when another version of foreshard wrote it.
-pub fn plan(id: i64) -> Result<Plan> {
-    let found: Option<JsonB> = Spi::connect(|client| {
-        let mut rows = client.select("SELECT plan FROM foreshard._plans WHERE id = $1", Some(1), &[id.into()])?;
-        match rows.next() {
-            Some(row) => row.get::<JsonB>(1),
+pub fn plan(id: i64) -> Result<(Plan, Value)> {
+    let found: Option<(JsonB, JsonB)> = Spi::connect(|client| {
+        let query = "SELECT plan, config FROM foreshard._plans WHERE id = $1";
+        match client.select(query, Some(1), &[id.into()])?.next() {
+            Some(row) => Ok::<_, pgrx::spi::Error>(row.get::<JsonB>(1)?.zip(row.get::<JsonB>(2)?)),
             None => Ok(None),
         }
     })?;
-    let Some(JsonB(document)) = found else {
+    let Some((JsonB(document), JsonB(config))) = found else {
         return Err(Problem::new("42704", format!("plan {id} does not exist"))
             .hint("SELECT * FROM foreshard.plans lists the stored ones.")
             .into());
     };
-    serde_json::from_value(document).map_err(|e| {
+    serde_json::from_value(document).map(|plan| (plan, config)).map_err(|e| {
         Problem::new("0A000", format!("plan {id} cannot be read"))
             .detail(format!("It was stored by another version: {e}."))
             .hint("Make a new one with foreshard.plan_restore.")

@@ -2,19 +2,19 @@
 
 pub mod api;
 mod archive;
-mod catalog;
+pub mod catalog;
 mod claim;
 mod compat;
 mod create;
-mod definition;
-mod error;
-mod ffi;
+pub mod definition;
+pub mod error;
+pub mod ffi;
 mod ledger;
-mod load;
+pub mod load;
 mod nodes;
-mod parse;
+pub mod parse;
 mod precheck;
-mod querylog;
+pub mod querylog;
 mod restore;
 pub mod settings;
 mod tree;

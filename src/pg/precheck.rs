@@ -2,6 +2,7 @@
 
 use super::archive::Backup;
 use super::catalog;
+use super::create::shard_name;
 use super::definition::{Definition, Definitions, PartKind};
 use super::error::Result;
 use super::restore::Request;
@@ -39,9 +40,25 @@ pub fn target(request: &Request) -> Result<Vec<Problem>> {
     if let Some(kind) = catalog::relation_kind(target)? {
         problems.push(
             Problem::new("42P07", format!("relation \"{target}\" already exists"))
-                .detail(format!("It is a {kind}."))
+                .detail(format!("It is {kind}."))
                 .hint("Restore under another name, with {\"source\": \"…\"} for the name in the backup, or drop or rename it first."),
         );
+    }
+    Ok(problems)
+}
+
+/// The names of the plan's shards are free.
+pub fn shard_names(plan: &Plan) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    for shard in &plan.layout.shards {
+        let name = shard_name(&plan.target, shard.ordinal);
+        if let Some(kind) = catalog::relation_kind(&name)? {
+            problems.push(
+                Problem::new("42P07", format!("relation \"{name}\" already exists"))
+                    .detail(format!("It is {kind}, and shard {} of the table needs its name.", shard.ordinal))
+                    .hint("Drop or rename it first."),
+            );
+        }
     }
     Ok(problems)
 }
@@ -49,16 +66,14 @@ pub fn target(request: &Request) -> Result<Vec<Problem>> {
 /// The table in the backup that is to be restored.
 pub fn source(
     request: &Request,
-    stored: Option<&Plan>,
     backup: &Backup,
     definitions: &Definitions,
     schema: Option<&str>,
 ) -> Result<TableName> {
-    let name = match (&request.config.source, stored, backup.like()) {
-        (_, _, Some(like)) => return Ok(like.clone()),
-        (Some(source), _, None) => catalog::resolve_name(source, schema)?,
-        (None, Some(plan), None) => plan.source.clone(),
-        (None, None, None) => request.target.clone(),
+    let name = match (&request.config.source, backup.like()) {
+        (_, Some(like)) => return Ok(like.clone()),
+        (Some(source), None) => catalog::resolve_name(source, schema)?,
+        (None, None) => request.target.clone(),
     };
     if definitions.tables.contains_key(&name) {
         return Ok(name);
@@ -103,9 +118,15 @@ pub fn definition(definition: &Definition, definitions: &Definitions, config: &C
     let mut roles: BTreeSet<&str> = BTreeSet::new();
     for part in &definition.parts {
         match &part.kind {
-            PartKind::Owner { role } if !config.no_owner => roles.extend([role.as_str()]),
-            PartKind::Grant { roles: granted } if !config.no_privileges => {
-                roles.extend(granted.iter().map(String::as_str).filter(|r| !r.is_empty() && *r != "public"));
+            PartKind::Owner { role } | PartKind::SequenceOwner { role } | PartKind::StatisticsOwner { role }
+                if !config.no_owner =>
+            {
+                roles.extend([role.as_str()])
+            }
+            PartKind::Grant { roles: granted, grantor, .. } if !config.no_privileges => {
+                roles.extend(
+                    granted.iter().chain(grantor).map(String::as_str).filter(|r| !r.is_empty() && *r != "public"),
+                );
             }
             _ => {}
         }

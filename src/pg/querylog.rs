@@ -2,7 +2,7 @@
 //!
 //! The column names follow the version of the extension that made the relation, not the server's: they are looked up.
 
-use super::error::Result;
+use super::error::{Error, Result};
 use super::{catalog, ffi, parse};
 use foreshard_core::model::workload::LogEntry;
 use foreshard_core::model::{Config, Problem, TableName};
@@ -94,12 +94,27 @@ fn relation(name: &TableName, live: bool) -> Result<QueryLog> {
          FROM {} l{here}",
         ffi::quote_table(name)
     );
-    let entries = ffi::subtransaction(true, || fetch(&query))?;
+    let entries = ffi::subtransaction(true, || fetch(&query)).map_err(|e| unreadable(e, name))?;
     if live && entries.iter().any(|e| e.text == INSUFFICIENT) {
         pgrx::notice!("some statements of the query log are hidden from this role: grant it pg_read_all_stats");
     }
     let what = if live { "pg_stat_statements".to_owned() } else { name.to_string() };
     Ok(QueryLog { basis: format!("query log {what}"), entries })
+}
+
+/// The server's own error says what is wrong, but not with which relation.
+fn unreadable(error: Error, name: &TableName) -> Error {
+    let said = |mut problem: Problem| {
+        problem.detail = Some(match problem.detail.take() {
+            Some(detail) => format!("It came up in reading the query log \"{name}\". {detail}"),
+            None => format!("It came up in reading the query log \"{name}\"."),
+        });
+        if problem.hint.is_none() {
+            problem = problem.hint("Name a relation with the columns of pg_stat_statements, or \"off\".");
+        }
+        problem
+    };
+    error.into_problems().into_iter().map(said).collect::<Vec<_>>().into()
 }
 
 /// What pg_stat_statements shows in place of a text to those who may not see it.

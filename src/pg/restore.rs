@@ -33,6 +33,8 @@ pub struct Request {
     pub target: TableName,
     pub backup: String,
     pub config: Config,
+    /// The plan that the config names; then the config is the one that the plan was made with.
+    pub stored: Option<(i64, Plan)>,
     /// The config as it was written, for the ledger.
     pub document: Value,
 }
@@ -49,10 +51,20 @@ impl Request {
         let mut problems = Vec::new();
         let target = keep(&mut problems, catalog::resolve_name(target, session.schema.as_deref()));
         let config = keep(&mut problems, Config::read(&document).map_err(Error::from));
-        match (target, config) {
-            (Some(target), Some(config)) => Ok(Self { target, backup: backup.to_owned(), config, document }),
-            _ => Err(problems.into()),
+        let (Some(target), Some(config)) = (target, config) else { return Err(problems.into()) };
+        let backup = backup.to_owned();
+        let Some(id) = config.plan else { return Ok(Self { target, backup, config, stored: None, document }) };
+        let others: Vec<String> = document.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
+        if others.len() > 1 {
+            let others: Vec<String> = others.into_iter().filter(|name| name != "plan").collect();
+            return Err(Problem::new("22023", "a stored plan is executed as it is")
+                .detail(format!("The config has \"plan\" and also {}.", others.join(", ")))
+                .hint("Leave the other fields out, or make a new plan with them.")
+                .into());
         }
+        let (plan, document) = ledger::plan(id)?;
+        let config = Config::read(&document)?;
+        Ok(Self { target, backup, config, stored: Some((id, plan)), document })
     }
 }
 
@@ -100,32 +112,32 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let schema = session.schema.as_deref();
     claim::must_be_free(&request.target)?;
     let mut problems = precheck::target(request)?;
-    // Where it cannot be created, the server would say so once more.
-    let creatable = problems.is_empty();
-    let stored = request.config.plan.map(ledger::plan).transpose();
-    let stored = keep(&mut problems, stored).flatten();
+    let target_is_free = problems.is_empty();
     let nodes = keep(&mut problems, nodes::eligible(&request.config));
-    let log = if stored.is_none() { keep(&mut problems, querylog::read(&request.config, schema)) } else { None };
+    let log = match &request.stored {
+        None => keep(&mut problems, querylog::read(&request.config, schema)),
+        Some(_) => None,
+    };
     let Some(backup) = keep(&mut problems, Backup::open(&request.backup, &request.config, schema)) else {
         return Err(problems.into());
     };
     let definitions = backup.definitions()?;
-    let source = match keep(&mut problems, precheck::source(request, stored.as_ref(), &backup, &definitions, schema)) {
+    let source = match keep(&mut problems, precheck::source(request, &backup, &definitions, schema)) {
         Some(source) => source,
         None => return Err(problems.into()),
     };
     let Some(definition) = definitions.tables.get(&source) else { return Err(problems.into()) };
     problems.extend(precheck::definition(definition, &definitions, &request.config)?);
     let tablespaces = tablespaces(nodes.as_deref().unwrap_or_default());
-    if creatable {
+    if target_is_free {
         problems.extend(rehearsal(definition, &request.target, None, &request.config, &tablespaces)?);
     }
     let Some(nodes) = nodes.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
 
-    let (plan, plan_id) = match stored {
-        Some(plan) => {
-            precheck::stored_plan(&plan, request, &nodes)?;
-            (plan, request.config.plan.unwrap_or_default())
+    let (plan, plan_id) = match &request.stored {
+        Some((id, plan)) => {
+            precheck::stored_plan(plan, request, &nodes)?;
+            (plan.clone(), *id)
         }
         None => {
             let Some(log) = log else { return Err(problems.into()) };
@@ -134,8 +146,11 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
             (plan, id)
         }
     };
-    let mut problems = precheck::disk_space(&plan, &nodes);
-    problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &tablespaces)?);
+    let mut problems = precheck::shard_names(&plan)?;
+    if problems.is_empty() {
+        problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &tablespaces)?);
+    }
+    problems.extend(precheck::disk_space(&plan, &nodes));
     if !problems.is_empty() {
         return Err(problems.into());
     }

@@ -33,7 +33,8 @@ tagged! {
     DeleteStmt => T_DeleteStmt, CopyStmt => T_CopyStmt, DeclareCursorStmt => T_DeclareCursorStmt,
     ExplainStmt => T_ExplainStmt, PrepareStmt => T_PrepareStmt, CreateTableAsStmt => T_CreateTableAsStmt,
     RangeVar => T_RangeVar, RangeSubselect => T_RangeSubselect, JoinExpr => T_JoinExpr,
-    RangeFunction => T_RangeFunction, ResTarget => T_ResTarget, ColumnRef => T_ColumnRef, A_Expr => T_A_Expr,
+    RangeFunction => T_RangeFunction, RangeTableFunc => T_RangeTableFunc, RangeTableSample => T_RangeTableSample,
+    ResTarget => T_ResTarget, ColumnRef => T_ColumnRef, A_Expr => T_A_Expr,
     BoolExpr => T_BoolExpr, SubLink => T_SubLink, TypeCast => T_TypeCast, FuncCall => T_FuncCall,
     NullTest => T_NullTest, RowExpr => T_RowExpr, CollateClause => T_CollateClause, A_ArrayExpr => T_A_ArrayExpr,
     CommonTableExpr => T_CommonTableExpr, SortBy => T_SortBy, MultiAssignRef => T_MultiAssignRef,
@@ -153,16 +154,27 @@ pub fn children<'t>(parent: Node<'t>) -> Vec<Node<'t>> {
 /// Parses `text` with the server's own grammar and hands the statements to `read`; the trees are gone afterwards.
 ///
 /// # Errors
-/// The parser's own error (42601 and its like) as a problem; the transaction goes on.
+/// The parser's own error (42601 and its like) as a problem, and 54001 where `read` meets the end of the stack; the
+/// transaction goes on.
 pub fn with<R>(text: &str, read: impl FnOnce(&[Node<'_>]) -> R) -> Result<R, Problem> {
     let mut context = PgMemoryContexts::new("foreshard parse tree");
-    // SAFETY: the trees die with the context; what `read` returns is owned.
-    unsafe {
-        context.switch_to(|_| {
-            let statements = raw(text)?;
-            Ok(read(&statements))
-        })
-    }
+    // SAFETY: reads the caller's context, which is put back after an error; walking a tree leaves nothing else behind.
+    let caller = unsafe { pg_sys::CurrentMemoryContext };
+    PgTryBuilder::new(AssertUnwindSafe(|| {
+        // SAFETY: the trees die with the context; what `read` returns is owned.
+        unsafe {
+            context.switch_to(|_| {
+                let statements = raw(text)?;
+                Ok(read(&statements))
+            })
+        }
+    }))
+    .catch_when(pgrx::PgSqlErrorCode::ERRCODE_STATEMENT_TOO_COMPLEX, |error| {
+        // SAFETY: see above.
+        unsafe { pg_sys::CurrentMemoryContext = caller };
+        Err(problem_of(&error))
+    })
+    .execute()
 }
 
 /// Parses into the current memory context.

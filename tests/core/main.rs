@@ -1,5 +1,6 @@
 //! Plain tests of the pure crate, one module per area.
 
+mod architecture;
 mod backup_checksum;
 mod backup_format;
 mod backup_profile;

@@ -354,3 +354,16 @@ fn every_bound_has_a_name_a_figure_and_a_reason() {
     assert_eq!(lower, Some(8));
     assert_eq!(plan.count.decided_by, "balance");
 }
+
+/// A backup written in the order of its key shows few values in order; they do not foretell ever larger ones.
+#[test]
+fn a_closed_set_of_values_in_order_has_no_hot_end() {
+    let log = Log::default().select(900.0, vec![t("stock").pin(&["warehouse_id"])]).insert(900.0, "stock").oltp();
+    let schema = vec![table("stock", &["warehouse_id:integer", "item_id:integer", "quantity:integer"], &[])];
+    let mut rows = profile(1_000_000, 40, &[("warehouse_id", 100), ("item_id", 90_000), ("quantity", 100)]);
+    rows.columns[0].monotonicity = 1.0;
+    let plan = World::new(schema, log).profiled(rows).plan("stock");
+    assert_eq!(choice(&plan), "range(warehouse_id)", "{}", table_of(&plan));
+    assert!(!chosen(&plan).because.contains("last range"), "{}", chosen(&plan).because);
+    assert_eq!(chosen(&plan).evidence.monotonicity, Some(1.0));
+}

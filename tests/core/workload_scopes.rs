@@ -232,7 +232,8 @@ fn inserts_and_copies_name_no_rows() {
     let select_into =
         Query { from: vec![sub("x", select(&["u"]).outputs(&["x"]).filter(pin("x")))], ..insert("t", &["a"]) };
     assert_eq!(seen(select_into), ["t w ins", "u pin(x)"]);
-    assert_eq!(seen(Query { kind: StatementKind::Copy, ..select(&["t"]) }), ["t"]);
+    // A backup reads every row once; that is no load of the application.
+    assert_eq!(seen(Query { kind: StatementKind::Copy, ..select(&["t"]) }), [""; 0]);
 }
 
 #[test]

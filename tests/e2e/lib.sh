@@ -6,7 +6,7 @@
 #   sql NAME 'SELECT …' [database]                          its rows, unaligned, `|` between columns
 #   backups NAME, tablespace NAME X, socket NAME, port NAME, password NAME    paths and addresses of it
 #   stop NAME, start NAME, restart NAME, crash NAME
-#   check 'what' EXPECTED ACTUAL;  check_match 'what' PATTERN ACTUAL (a grep -E pattern);  check_error 'what' PATTERN NAME 'SQL'
+#   check 'what' EXPECTED ACTUAL;  check_match 'what' PATTERN ACTUAL (a grep -E pattern);  check_error 'what' PATTERN NAME 'SQL' [database]
 #   wait_until SECONDS NAME 'SELECT condition'
 # A test that stops before its last line counts as failed, with whatever it had checked until then.
 set -euo pipefail
@@ -78,7 +78,7 @@ check_match() {
 
 check_error() {
     local output
-    if output=$(on "$3" psql -XAtq -v ON_ERROR_STOP=1 -v VERBOSITY=verbose -c "$4" 2>&1); then
+    if output=$(on "$3" psql -XAtq -v ON_ERROR_STOP=1 -v VERBOSITY=verbose ${5:+-d "$5"} -c "$4" 2>&1); then
         failed=$((failed + 1))
         printf 'not ok: %s\n  no error, but: %s\n' "$1" "$output"
     else

@@ -50,8 +50,8 @@ else
     export FORESHARD_BACKUPS=$scratch/server/backups
 fi
 
-# For the programs that a test starts with \!.
-export PGDATABASE=contrib_regression
+# A test starts programs of this server with \!; pg_regress unsets PGDATABASE, which the tests' fixtures set again.
+export PATH=$bindir:$PATH
 
 tests=("$@")
 [ $# -gt 0 ] || tests=("--schedule=$here/schedule")

@@ -153,10 +153,12 @@ pub fn key_bounds(key: &KeyLimits) -> Vec<CountBound> {
     out
 }
 
-/// Shards that data and load alone ask for: what "do not shard" would fall short of. At least 1.
+/// Shards that data and load alone ask for: what "do not shard" would fall short of. No more than the same bounds allow,
+/// since what no key can have must not decide between keys. At least 1.
 pub fn needed(bounds: &[CountBound]) -> u32 {
     let asks = |b: &&CountBound| b.direction == Direction::AtLeast && b.name != "balance";
-    bounds.iter().filter(asks).map(|b| whole(b.value)).fold(1, u32::max)
+    let asked = bounds.iter().filter(asks).map(|b| whole(b.value)).fold(1, u32::max);
+    bounds.iter().filter(|b| b.direction == Direction::AtMost).fold(asked, |n, b| n.min(b.value.max(1.0) as u32))
 }
 
 /// Shards with which the nodes can be balanced. At least 1.

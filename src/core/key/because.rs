@@ -113,10 +113,13 @@ fn values(candidate: &Candidate, key: &str) -> Option<String> {
     Some(out)
 }
 
+/// The cost's part for a range that takes all new rows.
+pub(super) const INSERTS_AT_THE_END: &str = "inserts at the end";
+
 fn method(candidate: &Candidate) -> Option<String> {
     match candidate.method {
         Method::Range => {
-            let growing = candidate.evidence.monotonicity.is_some_and(|m| m >= 0.7);
+            let growing = candidate.evidence.cost_parts.iter().any(|(part, _)| part == INSERTS_AT_THE_END);
             let tail =
                 if growing { " New rows come with ever larger values and all go to the last range." } else { "" };
             let why = if candidate.evidence.reads.multi + candidate.evidence.writes.multi > 0.0 {

@@ -5,6 +5,7 @@
 //! compared part by part.
 
 use super::access::{further_shards, statement_reach, writes_table};
+use super::because::INSERTS_AT_THE_END;
 use super::subject::{Basis, Subject, Weighed};
 use super::values::KeyValues;
 use super::{HashShares, access, because, reject, skew};
@@ -103,7 +104,7 @@ pub fn assess(subject: &Subject<'_>, key: &KeyColumns, method: Method, count: u3
         Method::Range => {
             parts.add("upkeep of the ranges", RANGE_UPKEEP);
             let inserts = subject.insert_calls / (subject.insert_calls + subject.calls).max(1.0);
-            parts.add("inserts at the end", HOT_TAIL * inserts * values.monotonicity.unwrap_or(0.0).max(0.0));
+            parts.add(INSERTS_AT_THE_END, HOT_TAIL * inserts * values.growth.unwrap_or(0.0));
         }
         Method::List => parts.add("upkeep of the list", LIST_UPKEEP),
         _ => {}

@@ -13,6 +13,9 @@ pub struct KeyValues {
     /// Sum of the squared shares of all values: 1/n for n equal ones, 1 for a single one.
     pub concentration: Option<f64>,
     pub monotonicity: Option<f64>,
+    /// The monotonicity, as far as it foretells that new rows bring ever larger values: a backup written in the order of
+    /// its key shows the same correlation for a closed set of values, each shared by many rows.
+    pub growth: Option<f64>,
 }
 
 impl KeyValues {
@@ -28,6 +31,7 @@ impl KeyValues {
             hottest: a.hottest.zip(b.hottest).map(|(a, b)| a * b),
             concentration: a.concentration.zip(b.concentration).map(|(a, b)| a * b),
             monotonicity: a.monotonicity,
+            growth: a.growth,
         });
         if let Some(rows) = rows.filter(|r| unique && *r > 0 && all.null_share.unwrap_or(0.0) == 0.0) {
             all.distinct = Some(rows);
@@ -52,6 +56,8 @@ impl KeyValues {
             return Self { distinct: boolean.then_some(2), ..Self::default() };
         };
         let rows = rows as f64;
+        let time = subject.table.column(column).is_some_and(|c| is_time(&c.type_name));
+        let closed = !time && profile.distinct_exact && profile.distinct as f64 * ROWS_OF_A_CLOSED_SET < rows;
         Self {
             distinct: Some(profile.distinct),
             null_share: Some(profile.nulls as f64 / rows),
@@ -61,9 +67,13 @@ impl KeyValues {
             }),
             concentration: Some(concentration(profile, rows)),
             monotonicity: Some(profile.monotonicity),
+            growth: Some(if closed { 0.0 } else { profile.monotonicity.max(0.0) }),
         }
     }
 }
+
+/// Rows per value above which counted values are a closed set. Assumed: a growing key has one row a value, or a few.
+const ROWS_OF_A_CLOSED_SET: f64 = 10.0;
 
 fn concentration(profile: &ColumnProfile, rows: f64) -> f64 {
     let square = |count: f64| (count / rows) * (count / rows);

@@ -222,10 +222,27 @@ fn read_field(name: &str, value: &Value) -> Result<(), Problem> {
     })
 }
 
+/// serde's message as a sentence for people who write JSON, not Rust.
 fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
+    let (found, expected) = text.trim_end_matches('.').rsplit_once(", expected ").unwrap_or((text, ""));
+    let found = match found {
+        "invalid type: sequence" => "invalid type: list".to_owned(),
+        "invalid type: map" => "invalid type: object".to_owned(),
+        _ => found.replacen("unknown variant", "unknown value", 1),
+    };
+    let expected = match expected {
+        "" => String::new(),
+        "u32" | "i64" => ", expected a whole number".to_owned(),
+        "f64" => ", expected a number".to_owned(),
+        "a string" | "string or map" => ", expected a text".to_owned(),
+        "a sequence" => ", expected a list".to_owned(),
+        "struct CopyOptions" => ", expected an object".to_owned(),
+        "a boolean" => ", expected true or false".to_owned(),
+        other => format!(", expected {other}"),
+    };
+    let mut chars = found.trim_end_matches('.').chars();
     let first = chars.next().map(|c| c.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", chars.as_str().trim_end_matches('.'))
+    format!("{first}{}{expected}.", chars.as_str()).replace('`', "\"")
 }
 
 fn kind_of(value: &Value) -> &'static str {

@@ -3,6 +3,7 @@
 use super::PlanInput;
 use crate::count::{Demand, KeyLimits, balanced, decide, demand_bounds, key_bounds, needed, unsharded};
 use crate::key::{HashShares, KeyValues, Setting, Subject, assess, assess_unsharded, candidates, methods, skew, split};
+use crate::model::config::UniquePolicy;
 use crate::model::plan::CountDecision;
 use crate::model::words::list;
 use crate::model::{Candidate, Config, KeyColumns, Method, Problem};
@@ -95,7 +96,10 @@ pub(super) fn choose(scored: &[Scored], config: &Config) -> Result<(usize, Optio
     let free = scored.iter().position(|s| s.candidate.rejected.is_none());
     let wanted = |s: &&Scored| {
         let candidate = &s.candidate;
-        config.shard_key.as_ref().is_none_or(|k| candidate.key.as_slice() == k.as_slice())
+        // Asking for a method overrules advice, not the policy.
+        let lawful = config.unique != UniquePolicy::Refuse || candidate.evidence.constraints_lost.is_empty();
+        lawful
+            && config.shard_key.as_ref().is_none_or(|k| candidate.key.as_slice() == k.as_slice())
             && config.method.is_none_or(|m| candidate.method == m)
             && (config.shard_key.is_some() || config.method.is_some() || candidate.rejected.is_none())
     };

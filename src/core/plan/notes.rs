@@ -12,7 +12,8 @@ pub(super) fn of_choice(subject: &Subject<'_>, candidate: &Candidate, input: &Pl
     let lost = |k: &&UniqueKey| candidate.evidence.constraints_lost.contains(&k.name);
     let lost: Vec<&UniqueKey> = table.unique_keys.iter().filter(lost).collect();
     let mut notes: Vec<Note> = lost.iter().map(|k| constraint(k, candidate, input.config.unique)).collect();
-    for other in &input.schema.tables {
+    // A table's references to itself are parts of its own definition.
+    for other in input.schema.tables.iter().filter(|t| t.name != table.name) {
         for link in other.foreign_keys.iter().filter(|f| f.references == table.name) {
             let to_lost = |k: &&&UniqueKey| {
                 k.columns.len() == link.referenced_columns.len()

@@ -84,7 +84,9 @@ impl<'a> Walker<'a, '_> {
 
     /// Walks one level and all below it.
     pub(super) fn level(&mut self, query: &'a Query, restricts: bool) -> Body<'a> {
-        if query.kind == StatementKind::Utility {
+        // COPY … TO is a backup or an export: it reads every row once, and says nothing of how an application finds rows.
+        let export = query.kind == StatementKind::Copy && query.target.is_none();
+        if query.kind == StatementKind::Utility || export {
             return Body { open: true, ..Body::default() };
         }
         let ctes = self.ctes.len();

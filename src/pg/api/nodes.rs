@@ -3,6 +3,7 @@
 use crate::pg::error::Result;
 use crate::pg::ffi::Session;
 use crate::pg::nodes;
+use foreshard_core::model::Problem;
 use pgrx::prelude::*;
 
 fn run(what: &str, work: impl FnOnce() -> Result<()>) {
@@ -12,27 +13,42 @@ fn run(what: &str, work: impl FnOnce() -> Result<()>) {
     }
 }
 
+fn name_of(name: Option<&str>) -> Result<&str> {
+    name.ok_or_else(|| Problem::new("22004", "a node's name must not be null").into())
+}
+
+fn applications(serves: Option<Vec<Option<String>>>) -> Result<Option<Vec<String>>> {
+    serves
+        .map(|names| names.into_iter().collect::<Option<Vec<String>>>())
+        .map(|names| names.ok_or_else(|| Problem::new("22004", "what a node serves must not contain nulls").into()))
+        .transpose()
+}
+
+/// An argument that is null counts as one that was not given.
 #[pg_extern(sql = false)]
 fn add_node(
-    name: &str,
+    name: Option<&str>,
     tablespace: Option<&str>,
     server: Option<&str>,
-    capacity: f64,
-    zone: &str,
-    serves: Vec<String>,
+    capacity: Option<f64>,
+    zone: Option<&str>,
+    serves: Option<Vec<Option<String>>>,
 ) {
-    run("adding a node", || nodes::add(name, tablespace, server, capacity, zone, serves));
+    run("adding a node", || {
+        let serves = applications(serves)?.unwrap_or_default();
+        nodes::add(name_of(name)?, tablespace, server, capacity.unwrap_or(1.0), zone.unwrap_or_default(), serves)
+    });
 }
 
 #[pg_extern(sql = false)]
 fn alter_node(
-    name: &str,
+    name: Option<&str>,
     capacity: Option<f64>,
     zone: Option<&str>,
-    serves: Option<Vec<String>>,
+    serves: Option<Vec<Option<String>>>,
     active: Option<bool>,
 ) {
-    run("altering a node", || nodes::alter(name, capacity, zone, serves, active));
+    run("altering a node", || nodes::alter(name_of(name)?, capacity, zone, applications(serves)?, active));
 }
 
 #[pg_extern(sql = false)]

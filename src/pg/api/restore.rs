@@ -123,7 +123,7 @@ fn restore_table(
 fn explain(plan_id: i64) -> String {
     let _session = Session::begin();
     match ledger::plan(plan_id) {
-        Ok(stored) => plan::explain(&stored),
+        Ok((stored, _)) => plan::explain(&stored),
         Err(error) => error.raise("explaining a plan"),
     }
 }

@@ -34,6 +34,7 @@ fn verify_table(
 }
 
 fn rows(relation: pg_sys::Oid) -> Result<Vec<ShardRow>> {
+    catalog::require_rows(relation)?;
     let nodes = ledger::shard_nodes(relation)?;
     let mut found = Vec::new();
     for (oid, shard) in catalog::leaves(relation)? {

@@ -69,7 +69,10 @@ impl PgRestore {
         if status.success() {
             return Ok(());
         }
-        let said = self.complaints();
+        let mut said = self.complaints();
+        if said.is_empty() {
+            said = format!("nothing, but ended with status {}", status.code().unwrap_or(-1));
+        }
         if let Some(signal) = status.signal() {
             return Err(Problem::new("58030", "pg_restore was ended by a signal")
                 .detail(format!("Signal {signal}. {said}"))

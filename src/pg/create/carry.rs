@@ -3,10 +3,10 @@
 //! Nothing is dropped silently: a part is carried over as it is, or changed or left out with a note that names the
 //! reason and, where there is one, the SQL that does it by hand.
 
-use crate::pg::catalog;
-use crate::pg::definition::{Definition, PartKind};
+use crate::pg::definition::{Definition, Of, Part, PartKind};
 use crate::pg::error::Result;
 use crate::pg::ffi::{quote_ident, quote_table};
+use crate::pg::{catalog, compat};
 use foreshard_core::model::config::UniquePolicy;
 use foreshard_core::model::plan::Note;
 use foreshard_core::model::{Config, Layout, TableName};
@@ -44,9 +44,36 @@ pub fn carry(
 ) -> Result<(Vec<Carried>, Vec<Note>)> {
     let layout = layout.filter(|l| l.method.shards());
     let mut decider = Decider { definition, target, layout, config, notes: Vec::new() };
-    let carried = definition.parts.iter().map(|part| decider.part(&part.kind, &part.object)).collect::<Result<_>>()?;
+    let mut carried: Vec<Carried> =
+        definition.parts.iter().map(|part| decider.part(&part.kind, &part.object)).collect::<Result<_>>()?;
+    // What is said of another part follows it.
+    for (i, part) in definition.parts.iter().enumerate() {
+        let leader = part.of.as_ref().and_then(|of| definition.parts.iter().position(|p| is(p, of)));
+        let follows = leader.and_then(|leader| carried.get(leader).copied());
+        if let (Some(follows), Some(own)) = (follows, carried.get_mut(i)) {
+            *own = decider.follow(part, *own, follows);
+        }
+    }
     decider.table()?;
     Ok((carried, decider.notes))
+}
+
+/// The part is the constraint, index or trigger that another part speaks of.
+fn is(part: &Part, of: &Of) -> bool {
+    let (name, fits) = match of {
+        Of::Constraint(name) => (
+            name,
+            matches!(
+                part.kind,
+                PartKind::Unique { .. } | PartKind::Exclusion | PartKind::ForeignKey { .. } | PartKind::Check { .. }
+            ),
+        ),
+        Of::Index(name) => {
+            (name, matches!(part.kind, PartKind::Unique { .. } | PartKind::Exclusion | PartKind::Index { .. }))
+        }
+        Of::Trigger(name) => (name, matches!(part.kind, PartKind::Trigger { .. })),
+    };
+    fits && part.object == *name
 }
 
 impl Decider<'_> {
@@ -63,14 +90,21 @@ impl Decider<'_> {
     fn part(&mut self, kind: &PartKind, object: &str) -> Result<Carried> {
         let sharded = self.layout.is_some();
         Ok(match kind {
-            PartKind::Owner { .. } if self.config.no_owner => Carried::LeftOut,
-            PartKind::Grant { .. } if self.config.no_privileges => Carried::LeftOut,
-            PartKind::Publication { name } if !catalog::publication_exists(name)? => {
-                let remedy = format!("ALTER PUBLICATION {} ADD TABLE {};", quote_ident(name), quote_table(self.target));
-                self.note("publication", name, "is not joined", "it does not exist in this database", Some(remedy));
+            PartKind::Owner { .. } | PartKind::SequenceOwner { .. } | PartKind::StatisticsOwner { .. }
+                if self.config.no_owner =>
+            {
                 Carried::LeftOut
             }
-            PartKind::ForeignKey { references, validated } => self.foreign_key(references, *validated, object)?,
+            PartKind::Grant { .. } if self.config.no_privileges => Carried::LeftOut,
+            PartKind::Grant { grantor: Some(grantor), .. } if !catalog::may_act_as(grantor)? => {
+                let because = format!("{grantor} granted it, and the caller may not act as that role");
+                self.note("grant", object, "is left out", because, None);
+                Carried::LeftOut
+            }
+            PartKind::Publication { name, selective } => self.publication(name, *selective)?,
+            PartKind::ForeignKey { references, validated, clause } => {
+                self.foreign_key(references, *validated, clause, object)?
+            }
             PartKind::Unknown => {
                 self.note("table", object, "has a property that is left out", "foreshard does not know it", None);
                 Carried::LeftOut
@@ -101,9 +135,79 @@ impl Decider<'_> {
                 Carried::LeftOut
             }
             PartKind::Cluster => Carried::Shards,
-            PartKind::ReplicaIdentity | PartKind::Owner { .. } => Carried::Everywhere,
+            PartKind::Statistics | PartKind::StatisticsDetail | PartKind::StatisticsOwner { .. } => Carried::Everywhere,
+            PartKind::ReplicaIdentity | PartKind::Owner { .. } | PartKind::ColumnDetail | PartKind::IndexColumn => {
+                Carried::Everywhere
+            }
             _ => Carried::Table,
         })
+    }
+
+    /// A part that speaks of another one, which went to `leader`.
+    fn follow(&mut self, part: &Part, own: Carried, leader: Carried) -> Carried {
+        if let (PartKind::Cluster, Some(Of::Index(index)), Carried::Shards) = (&part.kind, &part.of, own) {
+            let because = "PostgreSQL cannot mark an index of a partitioned table";
+            self.note("index", index, "is marked for CLUSTER on each shard, not on the table", because, None);
+        }
+        match leader {
+            Carried::LeftOut => Carried::LeftOut,
+            Carried::Shards => {
+                if part.kind == PartKind::ReplicaIdentity {
+                    let because = format!("index {} is on the shards only", part.object);
+                    self.note("replica identity", &part.object, "is set on the shards only", because, None);
+                }
+                Carried::Shards
+            }
+            Carried::Widened if part.kind == PartKind::ReplicaIdentity => self.widened_identity(part, own),
+            _ => own,
+        }
+    }
+
+    /// An index identifies rows only when all its columns are NOT NULL.
+    fn widened_identity(&mut self, part: &Part, own: Carried) -> Carried {
+        let table = &self.definition.table;
+        let Some(Of::Index(index)) = &part.of else { return own };
+        let primary = table.unique_keys.iter().any(|k| k.primary && k.name == *index);
+        let nullable: Vec<String> = self
+            .layout
+            .iter()
+            .flat_map(|l| l.key.iter())
+            .filter(|k| table.column(k).is_some_and(|c| !c.not_null))
+            .cloned()
+            .collect();
+        if primary || nullable.is_empty() {
+            return own;
+        }
+        let because = format!("index {index} now has the column {}, which may be null", nullable.join(", "));
+        let remedy = format!("ALTER TABLE {} REPLICA IDENTITY FULL;", quote_table(self.target));
+        self.note("replica identity", index, "is left out", because, Some(remedy));
+        Carried::LeftOut
+    }
+
+    fn publication(&mut self, name: &str, selective: bool) -> Result<Carried> {
+        let (publication, table) = (quote_ident(name), quote_table(self.target));
+        let Some(via_root) = catalog::publication_via_root(name)? else {
+            let remedy = format!("ALTER PUBLICATION {publication} ADD TABLE {table};");
+            self.note("publication", name, "is not joined", "it does not exist in this database", Some(remedy));
+            return Ok(Carried::LeftOut);
+        };
+        if self.layout.is_none() || via_root {
+            return Ok(Carried::Table);
+        }
+        let set_root = format!("ALTER PUBLICATION {publication} SET (publish_via_partition_root = true);");
+        let because = "its publish_via_partition_root is off";
+        if selective {
+            self.note(
+                "publication",
+                name,
+                "publishes the shards one by one, under their own names",
+                because,
+                Some(set_root),
+            );
+            return Ok(Carried::Shards);
+        }
+        self.note("publication", name, "publishes the shards' changes under their own names", because, Some(set_root));
+        Ok(Carried::Table)
     }
 
     /// The plan itself notes what becomes of the keys that it knows; a unique index with a condition or an expression is
@@ -124,16 +228,17 @@ impl Decider<'_> {
         if per_shard { Carried::Shards } else { Carried::Widened }
     }
 
-    fn foreign_key(&mut self, references: &TableName, validated: bool, object: &str) -> Result<Carried> {
+    fn foreign_key(&mut self, references: &TableName, validated: bool, clause: &str, object: &str) -> Result<Carried> {
         let key = self.definition.table.foreign_keys.iter().find(|k| k.name == *object);
         let remedy = key.map(|k| {
             format!(
-                "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({});",
+                "ALTER TABLE {} ADD CONSTRAINT {} FOREIGN KEY ({}) REFERENCES {} ({}){};",
                 quote_table(self.target),
                 quote_ident(object),
                 k.columns.iter().map(|c| quote_ident(c)).collect::<Vec<_>>().join(", "),
                 quote_table(references),
                 k.referenced_columns.iter().map(|c| quote_ident(c)).collect::<Vec<_>>().join(", "),
+                if self.layout.is_some() { clause.trim_end_matches(" NOT VALID") } else { clause },
             )
         });
         let to_itself = *references == self.definition.table.name;
@@ -157,9 +262,9 @@ impl Decider<'_> {
             return Ok(Carried::LeftOut);
         }
         if !validated && self.layout.is_some() {
-            let because = "it was NOT VALID, which PostgreSQL does not have for a partitioned table";
-            self.note("foreign key", object, "is left out", because, remedy);
-            return Ok(Carried::LeftOut);
+            let because = "it is NOT VALID, which PostgreSQL does not have for a partitioned table";
+            self.note("foreign key", object, "is set on each shard, not on the table", because, remedy);
+            return Ok(Carried::Shards);
         }
         Ok(Carried::Table)
     }
@@ -188,11 +293,23 @@ impl Decider<'_> {
                 None,
             );
         }
-        for (table, constraint) in &definition.referenced_by {
-            let columns = definition.table.primary_key().map(|k| k.columns.clone()).unwrap_or_default();
-            if catalog::relation_oid(table)?.is_some() && self.keeps_unique(&columns) {
-                let because = format!("it belongs to {table}, and only {name} is restored");
-                self.note("foreign key", constraint, "is not created", because, None);
+        if self.layout.is_some() {
+            for check in &definition.no_inherit {
+                let because = "the shards inherit it: PostgreSQL has no NO INHERIT on a partitioned table";
+                self.note("constraint", check, "is no longer NO INHERIT", because, None);
+            }
+        }
+        if self.layout.is_some() && !compat::PARTITIONS_HAVE_IDENTITY {
+            for column in &definition.identity {
+                let because = "PostgreSQL has no identity columns on partitions: rows inserted straight into a shard need a value";
+                self.note("column", column, "is an identity column of the table, not of its shards", because, None);
+            }
+        }
+        for inbound in &definition.referenced_by {
+            // The plan itself notes the references to keys that are lost.
+            if self.layout.is_none() || self.keeps_unique(&inbound.columns) {
+                let because = format!("it belongs to {}, and only {name} is restored", inbound.table);
+                self.note("foreign key", &inbound.constraint, "is not created", because, None);
             }
         }
         Ok(())

@@ -14,9 +14,10 @@ pub use carry::{Carried, carry};
 pub use run::{Builder, rehearse};
 pub use steps::Phase;
 
-use super::catalog::clip;
 use super::definition::Definition;
+use foreshard_core::backup::checksum::RowHasher;
 use foreshard_core::model::{Layout, TableName};
+use pgrx::pg_sys;
 use std::collections::BTreeMap;
 
 /// What is built, from what, where.
@@ -40,16 +41,22 @@ impl Blueprint<'_> {
     /// The name in the target's schema of something that is named after the table: unchanged when the table keeps its
     /// own name.
     pub fn rename(&self, object: &TableName) -> TableName {
-        let (source, target) = (self.source(), &self.target);
-        if source == target {
-            return object.clone();
-        }
-        let name = match object.name.strip_prefix(&source.name) {
-            _ if source.name == target.name => object.name.clone(),
-            Some(rest) => format!("{}{rest}", target.name),
-            None => format!("{}_{}", target.name, object.name),
+        self.named_after(&self.target, &object.name)
+    }
+
+    /// The name of a shard's own index or constraint of that name in the backup: `orders_date` gives `orders_s0003_date`.
+    pub fn name_on_shard(&self, shard: &TableName, object: &str) -> TableName {
+        self.named_after(shard, object)
+    }
+
+    fn named_after(&self, table: &TableName, object: &str) -> TableName {
+        let source = &self.source().name;
+        let name = match object.strip_prefix(source.as_str()) {
+            _ if *source == table.name => object.to_owned(),
+            Some(rest) => format!("{}{rest}", table.name),
+            None => format!("{}_{object}", table.name),
         };
-        TableName::new(&target.schema, clip(&name))
+        TableName::new(&table.schema, shorten(name))
     }
 
     /// `orders_s0003`: cut in the table's part when it would be longer than a name may be.
@@ -65,6 +72,19 @@ impl Blueprint<'_> {
     pub fn is_sharded(&self) -> bool {
         self.layout.is_some_and(|l| l.method.shards())
     }
+}
+
+/// Names are cut to 63 bytes by the server; two that differ only behind that must not become one.
+fn shorten(name: String) -> String {
+    if name.len() < pg_sys::NAMEDATALEN as usize {
+        return name;
+    }
+    let digest = format!("_{:08x}", RowHasher::new().hash([Some(name.as_bytes())].into_iter()) as u32);
+    let mut end = pg_sys::NAMEDATALEN as usize - 1 - digest.len();
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{digest}", name.get(..end).unwrap_or_default())
 }
 
 pub fn shard_name(table: &TableName, ordinal: u32) -> TableName {

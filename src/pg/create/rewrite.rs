@@ -211,22 +211,19 @@ impl Rewriter<'_> {
         } else if let Some(s) = writable::<pg_sys::SecLabelStmt>(n) {
             s.object = self.object(s.objtype, s.object);
         } else if let Some(s) = writable::<pg_sys::GrantStmt>(n) {
-            let name = if part.kind == PartKind::SequenceDetail {
-                items(s.objects).find_map(|o| o.get::<pg_sys::RangeVar>()).and_then(|r| self.sequence(r))
-            } else {
-                Some(self.table.clone())
+            let name = match &part.kind {
+                PartKind::Grant { sequence: Some(sequence), .. } => self.blueprint.rename(sequence),
+                _ => self.table.clone(),
             };
-            if let Some(name) = name {
-                s.objects = append(std::ptr::null_mut(), range_var(&name));
-            }
+            s.objects = append(std::ptr::null_mut(), range_var(&name));
         } else if let Some(s) = writable::<pg_sys::CreateStatsStmt>(n) {
             s.relations = append(std::ptr::null_mut(), range_var(&self.table));
             s.if_not_exists = false;
-            s.defnames = self.renamed_list(s.defnames);
+            s.defnames = self.own_name(s.defnames);
         } else if let Some(s) = writable::<pg_sys::AlterStatsStmt>(n) {
-            s.defnames = self.renamed_list(s.defnames);
+            s.defnames = self.own_name(s.defnames);
         } else if let Some(s) = writable::<pg_sys::AlterOwnerStmt>(n) {
-            s.object = self.renamed_list(s.object.cast()).cast();
+            s.object = self.own_name(s.object.cast()).cast();
         } else if let Some(s) = writable::<pg_sys::CreateSeqStmt>(n) {
             self.rename_relation(&mut s.sequence);
             // What is there under its name is not ours to take.
@@ -242,13 +239,12 @@ impl Rewriter<'_> {
         Ok(n)
     }
 
-    fn sequence(&self, relation: &pg_sys::RangeVar) -> Option<TableName> {
-        tree::table_name(std::ptr::from_ref(relation).cast_mut(), "public").map(|s| self.blueprint.rename(&s))
-    }
-
     fn rename_relation(&self, relation: &mut *mut pg_sys::RangeVar) {
-        if let Some(name) = tree::table_name(*relation, "public") {
-            *relation = range_var(&self.blueprint.rename(&name));
+        if let (Some(old), Some(name)) = (tree::field(*relation), tree::table_name(*relation, "public")) {
+            let new = range_var(&self.blueprint.rename(&name));
+            // SAFETY: range_var has just made it. An unlogged sequence stays one.
+            unsafe { (*new).relpersistence = old.relpersistence };
+            *relation = new;
         }
     }
 
@@ -266,14 +262,28 @@ impl Rewriter<'_> {
         }
     }
 
+    /// The name of an index or statistics object of the target or of the shard.
+    fn own_name(&self, names: *mut pg_sys::List) -> *mut pg_sys::List {
+        match strings(names).last().map(|name| self.index_name(name)) {
+            Some(name) => name_list(&[&name.schema, &name.name]),
+            None => names,
+        }
+    }
+
     /// The object of a COMMENT or SECURITY LABEL.
     fn object(&self, kind: ObjectType::Type, object: *mut pg_sys::Node) -> *mut pg_sys::Node {
         let names = strings(object.cast());
         match kind {
             ObjectType::OBJECT_TABLE => name_list(&[&self.table.schema, &self.table.name]).cast(),
-            ObjectType::OBJECT_INDEX | ObjectType::OBJECT_STATISTIC_EXT | ObjectType::OBJECT_SEQUENCE => {
-                self.renamed_list(object.cast()).cast()
-            }
+            ObjectType::OBJECT_SEQUENCE => self.renamed_list(object.cast()).cast(),
+            ObjectType::OBJECT_INDEX | ObjectType::OBJECT_STATISTIC_EXT => self.own_name(object.cast()).cast(),
+            ObjectType::OBJECT_TABCONSTRAINT => match names.last() {
+                Some(name) => {
+                    let name = if self.has_index(name) { self.index_name(name).name } else { name.clone() };
+                    name_list(&[&self.table.schema, &self.table.name, &name]).cast()
+                }
+                None => object,
+            },
             _ => match names.last() {
                 Some(last) => name_list(&[&self.table.schema, &self.table.name, last]).cast(),
                 None => object,
@@ -294,18 +304,39 @@ impl Rewriter<'_> {
     }
 
     fn alter(&self, s: &mut pg_sys::AlterTableStmt, part: &Part) -> Result<()> {
-        if matches!(part.kind, PartKind::SequenceDetail | PartKind::IndexDetail) {
-            self.rename_relation(&mut s.relation);
-            return Ok(());
+        match part.kind {
+            PartKind::SequenceDetail | PartKind::SequenceOwner { .. } => {
+                self.rename_relation(&mut s.relation);
+                return Ok(());
+            }
+            PartKind::IndexDetail | PartKind::IndexColumn => {
+                if let Some(index) = tree::table_name(s.relation, "public") {
+                    s.relation = range_var(&self.index_name(&index.name));
+                    // The parts of an index on the shards get the command themselves.
+                    // SAFETY: range_var has just made it.
+                    unsafe { (*s.relation).inh = false };
+                }
+                return Ok(());
+            }
+            _ => {}
         }
         s.relation = range_var(&self.table);
         let Origin::Command(i) = part.origin else { return Ok(()) };
         let Some(command) = items(s.cmds).nth(i) else { return Err(unexpected(&part.text)) };
         s.cmds = append(std::ptr::null_mut(), command.as_ptr());
         let Some(command) = writable::<pg_sys::AlterTableCmd>(command) else { return Ok(()) };
+        if command.subtype == AlterTableType::AT_ClusterOn {
+            command.name = palloc_text(&self.index_name(&text(command.name).unwrap_or_default()).name);
+        }
+        if part.kind == PartKind::ColumnDetail {
+            // SAFETY: range_var has just made it. The shards get the command themselves.
+            unsafe { (*s.relation).inh = !self.blueprint.is_sharded() };
+        }
         let Some(def) = node(command.def) else { return Ok(()) };
-        if command.subtype == AlterTableType::AT_ReplicaIdentity || command.subtype == AlterTableType::AT_ClusterOn {
-            return self.index_of(command, def);
+        if let Some(identity) = writable::<pg_sys::ReplicaIdentityStmt>(def)
+            && !identity.name.is_null()
+        {
+            identity.name = palloc_text(&self.index_name(&text(identity.name).unwrap_or_default()).name);
         }
         if command.subtype == AlterTableType::AT_ColumnDefault {
             self.sequences_in(def);
@@ -315,32 +346,21 @@ impl Rewriter<'_> {
         Ok(())
     }
 
-    /// Commands that name an index.
-    fn index_of(&self, command: &mut pg_sys::AlterTableCmd, def: Node<'_>) -> Result<()> {
-        if let Some(identity) = writable::<pg_sys::ReplicaIdentityStmt>(def)
-            && !identity.name.is_null()
-        {
-            identity.name = palloc_text(&self.index_name(&text(identity.name).unwrap_or_default())?);
+    /// The target's index of that name in the backup, or the shard's own part of it.
+    fn index_name(&self, name: &str) -> TableName {
+        if self.on_shard {
+            return self.blueprint.name_on_shard(&self.table, name);
         }
-        if command.subtype == AlterTableType::AT_ClusterOn {
-            command.name = palloc_text(&self.index_name(&text(command.name).unwrap_or_default())?);
-        }
-        Ok(())
+        self.blueprint.rename(&TableName::new(&self.blueprint.source().schema, name))
     }
 
-    /// The target's index of that name in the backup, or the shard's own part of it.
-    fn index_name(&self, name: &str) -> Result<String> {
-        let renamed = self.blueprint.rename(&TableName::new(&self.blueprint.source().schema, name));
-        if !self.on_shard {
-            return Ok(renamed.name);
-        }
-        let found: Option<String> = pgrx::Spi::get_one_with_args(
-            "SELECT c.relname::pg_catalog.text FROM pg_catalog.pg_inherits h
-             JOIN pg_catalog.pg_index i ON i.indexrelid = h.inhrelid JOIN pg_catalog.pg_class c ON c.oid = h.inhrelid
-             WHERE h.inhparent = $1::pg_catalog.regclass AND i.indrelid = $2::pg_catalog.regclass",
-            &[quote_table(&renamed).into(), quote_table(&self.table).into()],
-        )?;
-        found.ok_or_else(|| Problem::new("42704", format!("index \"{name}\" has no part on {}", self.table)).into())
+    /// The constraint is one that an index holds up, and so has a name in the schema.
+    fn has_index(&self, constraint: &str) -> bool {
+        self.blueprint
+            .definition
+            .parts
+            .iter()
+            .any(|p| p.object == constraint && matches!(p.kind, PartKind::Unique { .. } | PartKind::Exclusion))
     }
 
     fn constraint(&self, c: &mut pg_sys::Constraint) {
@@ -364,11 +384,8 @@ impl Rewriter<'_> {
             _ => {}
         }
         c.indexspace = std::ptr::null_mut();
-        if self.on_shard {
-            c.conname = std::ptr::null_mut();
-        } else if let Some(name) = text(c.conname) {
-            let name = self.blueprint.rename(&TableName::new(&self.blueprint.source().schema, name));
-            c.conname = palloc_text(&name.name);
+        if let Some(name) = text(c.conname) {
+            c.conname = palloc_text(&self.index_name(&name).name);
         }
         if self.widened
             && let Some(layout) = self.blueprint.layout
@@ -385,11 +402,8 @@ impl Rewriter<'_> {
         s.tableSpace = std::ptr::null_mut();
         s.concurrent = false;
         s.if_not_exists = false;
-        if self.on_shard {
-            s.idxname = std::ptr::null_mut();
-        } else if let Some(name) = text(s.idxname) {
-            let name = self.blueprint.rename(&TableName::new(&self.blueprint.source().schema, name));
-            s.idxname = palloc_text(&name.name);
+        if let Some(name) = text(s.idxname) {
+            s.idxname = palloc_text(&self.index_name(&name).name);
         }
         if self.widened
             && let Some(layout) = self.blueprint.layout

@@ -2,6 +2,8 @@
 
 use super::steps::{Action, On, Phase, steps};
 use super::{Blueprint, rewrite};
+use crate::pg::catalog;
+use crate::pg::definition::PartKind;
 use crate::pg::error::{Error, Result};
 use crate::pg::ffi::{self, Pinned, cstring, quote_ident, quote_literal, quote_table};
 use foreshard_core::model::plan::Shard;
@@ -53,6 +55,12 @@ impl<'a> Builder<'a> {
                     }
                 };
                 let _settings = tablespace.map(|t| Pinned::new(&[("default_tablespace", t)]));
+                let _role = match &part.kind {
+                    PartKind::Grant { grantor: Some(grantor), .. } => {
+                        catalog::role_oid(grantor)?.map(ffi::ActingAs::new)
+                    }
+                    _ => None,
+                };
                 ffi::run_utility(node.as_ptr(), &cstring(&part.text));
             }
         }

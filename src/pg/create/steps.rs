@@ -44,7 +44,9 @@ pub fn steps<'a>(blueprint: &'a Blueprint<'a>, phase: Phase, only_first_shard: b
     if phase == Phase::BeforeLoad {
         apply(blueprint, &shards, &mut actions, |kind| matches!(kind, PartKind::Sequence));
         actions.push(Action::CreateTable);
-        apply(blueprint, &shards, &mut actions, |kind| matches!(kind, PartKind::Column | PartKind::Check));
+        apply(blueprint, &shards, &mut actions, |kind| {
+            matches!(kind, PartKind::Column | PartKind::Check { validated: true })
+        });
         for shard in &shards {
             actions.push(Action::CreateShard(shard));
             actions.push(Action::StorageParameters(shard));
@@ -62,18 +64,23 @@ const LAST_RANK: u8 = 9;
 /// Place of a part after the load; None for what comes before.
 fn rank_of(kind: &PartKind) -> Option<u8> {
     Some(match kind {
-        PartKind::Sequence | PartKind::Column | PartKind::Check => return None,
+        PartKind::Sequence | PartKind::Column | PartKind::Check { validated: true } => return None,
         PartKind::Unique { primary: true, .. } => 0,
         PartKind::Unique { .. } | PartKind::Index { .. } | PartKind::Exclusion => 1,
-        PartKind::IndexDetail | PartKind::Cluster | PartKind::ReplicaIdentity => 2,
-        PartKind::ForeignKey { .. } => 3,
+        PartKind::IndexDetail | PartKind::IndexColumn | PartKind::Cluster | PartKind::ReplicaIdentity => 2,
+        PartKind::ColumnDetail => 2,
+        // Rows may break a check that is NOT VALID.
+        PartKind::ForeignKey { .. } | PartKind::Check { validated: false } => 3,
         PartKind::Statistics => 4,
         PartKind::StatisticsDetail | PartKind::SequenceDetail => 5,
         PartKind::Trigger { .. } | PartKind::Rule | PartKind::Policy => 6,
         PartKind::TriggerState | PartKind::RowSecurity | PartKind::Comment | PartKind::SecurityLabel => 7,
         PartKind::Publication { .. } | PartKind::Unknown => 8,
         // Last: afterwards the table may not be the caller's any more.
-        PartKind::Grant { .. } | PartKind::Owner { .. } => LAST_RANK,
+        PartKind::Grant { .. }
+        | PartKind::Owner { .. }
+        | PartKind::SequenceOwner { .. }
+        | PartKind::StatisticsOwner { .. } => LAST_RANK,
     })
 }
 

@@ -77,8 +77,21 @@ pub struct Definition {
     pub access_method: String,
     /// Sequences owned by its columns.
     pub sequences: Vec<TableName>,
-    /// Foreign keys of other tables that refer to it: table and constraint.
-    pub referenced_by: Vec<(TableName, String)>,
+    /// Foreign keys of other tables that refer to it.
+    pub referenced_by: Vec<Inbound>,
+    /// Checks that are not to be inherited.
+    pub no_inherit: Vec<String>,
+    /// Identity columns.
+    pub identity: Vec<String>,
+}
+
+/// A foreign key of another table.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Inbound {
+    pub table: TableName,
+    pub constraint: String,
+    /// Columns that it refers to.
+    pub columns: Vec<String>,
 }
 
 /// One thing that belongs to a table.
@@ -90,6 +103,17 @@ pub struct Part {
     /// The statement.
     pub text: String,
     pub origin: Origin,
+    /// What it says something about, where that may be left out or be only on the shards.
+    pub of: Option<Of>,
+}
+
+/// A named thing of a table that other parts refer to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Of {
+    /// Foreign keys and checks included.
+    Constraint(String),
+    Index(String),
+    Trigger(String),
 }
 
 /// Where in the statement the part is.
@@ -107,11 +131,15 @@ pub enum Origin {
 pub enum PartKind {
     /// CREATE SEQUENCE of a sequence that a column owns.
     Sequence,
-    /// OWNED BY, owner, grants and comment of such a sequence.
+    /// OWNED BY and comment of a column's sequence.
     SequenceDetail,
-    /// Default, identity, storage, compression, statistics target, options of a column or of the table.
+    /// Default, identity, storage, compression of a column.
     Column,
-    Check,
+    /// Statistics target and options of a column, which partitions do not take over from their table.
+    ColumnDetail,
+    Check {
+        validated: bool,
+    },
     Unique {
         columns: Vec<String>,
         primary: bool,
@@ -122,12 +150,20 @@ pub enum PartKind {
         columns: Vec<String>,
     },
     IndexDetail,
+    /// Statistics target of an index's column, which the parts of an index do not take over.
+    IndexColumn,
     ForeignKey {
         references: TableName,
         validated: bool,
+        /// All that comes behind `REFERENCES table (columns)`, in SQL.
+        clause: String,
     },
     Statistics,
+    /// Statistics target of a statistics object.
     StatisticsDetail,
+    StatisticsOwner {
+        role: String,
+    },
     Trigger {
         transitions_by_row: bool,
     },
@@ -141,11 +177,21 @@ pub enum PartKind {
     SecurityLabel,
     Publication {
         name: String,
+        /// With a column list or a row filter.
+        selective: bool,
     },
     Grant {
         roles: Vec<String>,
+        /// Who granted it, where it was not the owner.
+        grantor: Option<String>,
+        /// A column's sequence, where it is not the table itself.
+        sequence: Option<TableName>,
     },
     Owner {
+        role: String,
+    },
+    /// Owner of a column's sequence.
+    SequenceOwner {
         role: String,
     },
     /// Understood to be about the table, but of no kind above; never dropped silently.

@@ -1,7 +1,8 @@
 //! Filing a script's statements under the tables that they are about.
 
 use super::columns::{column, inline_constraints, is_deferred_to_after_load, makes_unique};
-use super::{Definition, Definitions, Origin, Part, PartKind};
+use super::{Definition, Definitions, Inbound, Of, Origin, Part, PartKind};
+use crate::pg::ffi::quote_ident;
 use crate::pg::tree::{self, Node, field, items, node, qualified, string, strings, table_name, text};
 use foreshard_core::model::{ForeignKey, Table, TableName, UniqueKey};
 use pgrx::pg_sys::{self, AlterTableType as At, ConstrType, NodeTag, ObjectType};
@@ -18,6 +19,8 @@ pub struct Reader {
     /// Index, statistics object -> its table.
     belongs: BTreeMap<TableName, TableName>,
     sequences: BTreeMap<TableName, Vec<Part>>,
+    /// Role that the script has switched to; None for the one that runs it.
+    role: Option<String>,
 }
 
 impl Reader {
@@ -29,6 +32,7 @@ impl Reader {
             access_method: String::new(),
             belongs: BTreeMap::new(),
             sequences: BTreeMap::new(),
+            role: None,
         }
     }
 
@@ -54,21 +58,28 @@ impl Reader {
             .iter()
             .filter_map(|(name, d)| Some((name.clone(), d.table.primary_key()?.columns.clone())))
             .collect();
-        let mut inbound: Vec<(TableName, TableName, String)> = Vec::new();
+        let mut inbound: Vec<(TableName, Inbound)> = Vec::new();
         for (name, definition) in &mut self.found.tables {
             for key in &mut definition.table.foreign_keys {
                 if key.referenced_columns.is_empty() {
                     key.referenced_columns = primary.get(&key.references).cloned().unwrap_or_default();
                 }
-                inbound.push((key.references.clone(), name.clone(), key.name.clone()));
+                inbound.push((
+                    key.references.clone(),
+                    Inbound {
+                        table: name.clone(),
+                        constraint: key.name.clone(),
+                        columns: key.referenced_columns.clone(),
+                    },
+                ));
             }
             definition.table.foreign_keys.retain(|k| k.columns.len() == k.referenced_columns.len());
         }
-        for (referenced, table, constraint) in inbound {
+        for (referenced, inbound) in inbound {
             if let Some(definition) = self.found.tables.get_mut(&referenced)
-                && referenced != table
+                && referenced != inbound.table
             {
-                definition.referenced_by.push((table, constraint));
+                definition.referenced_by.push(inbound);
             }
         }
         self.found
@@ -80,6 +91,7 @@ impl Reader {
             object,
             text: statement.to_owned(),
             origin: Origin::Statement,
+            of: None,
         };
         if let Some(s) = n.get::<pg_sys::CreateStmt>() {
             self.create_table(s, statement);
@@ -134,7 +146,8 @@ impl Reader {
             if s.objectType == ObjectType::OBJECT_STATISTIC_EXT {
                 let name = node(s.object).and_then(|o| qualified(&strings(o.as_ptr().cast()), &self.schema));
                 let table = name.as_ref().and_then(|n| self.belongs.get(n)).cloned();
-                self.file(table, whole(PartKind::StatisticsDetail, name.map(|n| n.name).unwrap_or_default()));
+                let role = field(s.newowner).and_then(|r| text(r.rolename)).unwrap_or_default();
+                self.file(table, whole(PartKind::StatisticsOwner { role }, name.map(|n| n.name).unwrap_or_default()));
             }
         } else if let Some(s) = n.get::<pg_sys::CreateSeqStmt>() {
             if let Some(name) = table_name(s.sequence, &self.schema) {
@@ -154,10 +167,10 @@ impl Reader {
         match n.tag() {
             NodeTag::T_AlterPublicationStmt => {
                 let Some(s) = n.get::<pg_sys::AlterPublicationStmt>() else { return };
-                for relation in crate::pg::compat::publication_tables(s) {
+                for (relation, selective) in crate::pg::compat::publication_tables(s) {
                     let name = text(s.pubname).unwrap_or_default();
-                    let part =
-                        Part { kind: PartKind::Publication { name: name.clone() }, object: name, ..part.clone() };
+                    let kind = PartKind::Publication { name: name.clone(), selective };
+                    let part = Part { kind, object: name, ..part.clone() };
                     self.file(table_name(relation, &self.schema), part);
                 }
             }
@@ -195,7 +208,7 @@ impl Reader {
             if is_deferred_to_after_load(constraint) {
                 let kind = self.constraint(&mut table, constraint, on.as_deref());
                 let object = text(constraint.conname).or(on).unwrap_or_default();
-                parts.push(Part { kind, object, text: statement.to_owned(), origin: Origin::Inline(i) });
+                parts.push(Part { kind, object, text: statement.to_owned(), origin: Origin::Inline(i), of: None });
             }
         }
         let relation = field(s.relation);
@@ -218,6 +231,12 @@ impl Reader {
                 access_method: text(s.accessMethod).unwrap_or_else(|| self.access_method.clone()),
                 sequences: Vec::new(),
                 referenced_by: Vec::new(),
+                no_inherit: checks_without_heirs(s),
+                identity: inline_constraints(s)
+                    .into_iter()
+                    .filter(|(_, c)| c.contype == ConstrType::CONSTR_IDENTITY)
+                    .filter_map(|(on, _)| on)
+                    .collect(),
             },
         );
     }
@@ -249,10 +268,10 @@ impl Reader {
                     references: references.clone(),
                     referenced_columns: strings(c.pk_attrs),
                 });
-                PartKind::ForeignKey { references, validated: !c.skip_validation }
+                PartKind::ForeignKey { references, validated: !c.skip_validation, clause: reference_clause(c) }
             }
             ConstrType::CONSTR_EXCLUSION => PartKind::Exclusion,
-            ConstrType::CONSTR_CHECK => PartKind::Check,
+            ConstrType::CONSTR_CHECK => PartKind::Check { validated: !c.skip_validation },
             _ => PartKind::Unknown,
         }
     }
@@ -265,36 +284,21 @@ impl Reader {
             ObjectType::OBJECT_TABLE => {}
             ObjectType::OBJECT_INDEX => {
                 let table = self.belongs.get(&name).cloned();
+                let columns = commands.iter().all(|c| c.subtype == At::AT_SetStatistics);
                 let part = Part {
-                    kind: PartKind::IndexDetail,
-                    object: name.name,
+                    kind: if columns { PartKind::IndexColumn } else { PartKind::IndexDetail },
+                    object: name.name.clone(),
                     text: statement.to_owned(),
                     origin: Origin::Statement,
+                    of: Some(Of::Index(name.name)),
                 };
                 return self.file(table, part);
             }
             // pg_dump writes ALTER TABLE … OWNER TO for sequences and views as well.
-            _ => {
-                let part = Part {
-                    kind: PartKind::SequenceDetail,
-                    object: name.name.clone(),
-                    text: statement.to_owned(),
-                    origin: Origin::Statement,
-                };
-                if let Some(parts) = self.sequences.get_mut(&name) {
-                    parts.push(part);
-                }
-                return;
-            }
+            _ => return self.alter_sequence_as_table(&name, &commands, statement),
         }
-        if let Some(parts) = self.sequences.get_mut(&name) {
-            parts.push(Part {
-                kind: PartKind::SequenceDetail,
-                object: name.name.clone(),
-                text: statement.to_owned(),
-                origin: Origin::Statement,
-            });
-            return;
+        if self.sequences.contains_key(&name) {
+            return self.alter_sequence_as_table(&name, &commands, statement);
         }
         for (i, command) in commands.into_iter().enumerate() {
             if command.subtype == At::AT_AttachPartition {
@@ -311,11 +315,36 @@ impl Reader {
             if let PartKind::Unique { .. } | PartKind::Exclusion = kind {
                 self.belongs.insert(TableName::new(&name.schema, &object), name.clone());
             }
+            let of = what_it_is_of(command);
+            let sequence = identity_sequence(command, &self.schema);
+            if let Some(sequence) = &sequence {
+                self.sequences.entry(sequence.clone()).or_default();
+            }
             if let Some(definition) = self.found.tables.get_mut(&name) {
                 definition.table = table;
-                definition.parts.push(Part { kind, object, text: statement.to_owned(), origin: Origin::Command(i) });
+                if sequence.is_some() {
+                    definition.identity.push(object.clone());
+                }
+                definition.sequences.extend(sequence);
+                let origin = Origin::Command(i);
+                definition.parts.push(Part { kind, object, text: statement.to_owned(), origin, of });
             }
         }
+    }
+
+    fn alter_sequence_as_table(&mut self, name: &TableName, commands: &[&pg_sys::AlterTableCmd], statement: &str) {
+        let Some(parts) = self.sequences.get_mut(name) else { return };
+        let owner = commands.iter().find(|c| c.subtype == At::AT_ChangeOwner).and_then(|c| field(c.newowner));
+        parts.push(Part {
+            kind: match owner.and_then(|r| text(r.rolename)) {
+                Some(role) => PartKind::SequenceOwner { role },
+                None => PartKind::SequenceDetail,
+            },
+            object: name.name.clone(),
+            text: statement.to_owned(),
+            origin: Origin::Statement,
+            of: None,
+        });
     }
 
     fn command(&self, table: &mut Table, c: &pg_sys::AlterTableCmd) -> (PartKind, String) {
@@ -335,13 +364,14 @@ impl Reader {
                 }
                 PartKind::Column
             }
-            At::AT_SetStatistics
-            | At::AT_SetStorage
-            | At::AT_SetCompression
-            | At::AT_SetOptions
-            | At::AT_SetNotNull
-            | At::AT_SetIdentity
-            | At::AT_SetRelOptions => PartKind::Column,
+            At::AT_SetNotNull => {
+                if let Some(column) = table.columns.iter_mut().find(|col| col.name == named) {
+                    column.not_null = true;
+                }
+                PartKind::Column
+            }
+            At::AT_SetStatistics | At::AT_SetOptions => PartKind::ColumnDetail,
+            At::AT_SetStorage | At::AT_SetCompression | At::AT_SetIdentity | At::AT_SetRelOptions => PartKind::Column,
             At::AT_ChangeOwner => {
                 let role = field(c.newowner).and_then(|r| text(r.rolename)).unwrap_or_default();
                 return (PartKind::Owner { role: role.clone() }, role);
@@ -380,12 +410,18 @@ impl Reader {
             | ObjectType::OBJECT_TABCONSTRAINT
             | ObjectType::OBJECT_TRIGGER
             | ObjectType::OBJECT_POLICY
-            | ObjectType::OBJECT_RULE => qualified(owner, &self.schema),
+            | ObjectType::OBJECT_RULE => {
+                part.of = match kind {
+                    ObjectType::OBJECT_TABCONSTRAINT => names.last().cloned().map(Of::Constraint),
+                    ObjectType::OBJECT_TRIGGER => names.last().cloned().map(Of::Trigger),
+                    _ => None,
+                };
+                qualified(owner, &self.schema)
+            }
             ObjectType::OBJECT_INDEX | ObjectType::OBJECT_STATISTIC_EXT => {
                 if kind == ObjectType::OBJECT_INDEX {
                     part.kind = PartKind::IndexDetail;
-                } else {
-                    part.kind = PartKind::StatisticsDetail;
+                    part.of = names.last().cloned().map(Of::Index);
                 }
                 qualified(&names, &self.schema).and_then(|n| self.belongs.get(&n)).cloned()
             }
@@ -406,11 +442,12 @@ impl Reader {
         for relation in items(s.objects).filter_map(|o| o.get::<pg_sys::RangeVar>()) {
             let Some(name) = table_name(std::ptr::from_ref(relation).cast_mut(), &self.schema) else { continue };
             let object = roles.join(", ");
-            if let Some(parts) = self.sequences.get_mut(&name) {
-                parts.push(Part { kind: PartKind::SequenceDetail, object, ..part.clone() });
-            } else {
-                let part = Part { kind: PartKind::Grant { roles: roles.clone() }, object, ..part.clone() };
-                self.file(Some(name), part);
+            let sequence = self.sequences.contains_key(&name).then(|| name.clone());
+            let kind = PartKind::Grant { roles: roles.clone(), grantor: self.role.clone(), sequence: sequence.clone() };
+            let part = Part { kind, object, ..part.clone() };
+            match sequence.and_then(|s| self.sequences.get_mut(&s)) {
+                Some(parts) => parts.push(part),
+                None => self.file(Some(name), part),
             }
         }
     }
@@ -443,6 +480,7 @@ impl Reader {
             Some("default_tablespace") => self.tablespace = value.unwrap_or_default(),
             Some("default_table_access_method") => self.access_method = value.unwrap_or_default(),
             Some("client_encoding") => self.found.encoding = value,
+            Some("session_authorization" | "role") => self.role = value,
             Some("search_path") => {
                 if let Some(schema) = value.filter(|v| !v.is_empty() && v != "pg_catalog") {
                     self.schema = schema;
@@ -451,4 +489,70 @@ impl Reader {
             _ => {}
         }
     }
+}
+
+/// The index or trigger that a command names.
+fn what_it_is_of(command: &pg_sys::AlterTableCmd) -> Option<Of> {
+    match command.subtype {
+        At::AT_ClusterOn => text(command.name).map(Of::Index),
+        At::AT_ReplicaIdentity => {
+            let identity = node(command.def)?.get::<pg_sys::ReplicaIdentityStmt>()?;
+            text(identity.name).map(Of::Index)
+        }
+        At::AT_EnableTrig | At::AT_EnableAlwaysTrig | At::AT_EnableReplicaTrig | At::AT_DisableTrig => {
+            text(command.name).map(Of::Trigger)
+        }
+        _ => None,
+    }
+}
+
+/// The sequence that ADD GENERATED … AS IDENTITY (SEQUENCE NAME …) creates.
+fn identity_sequence(command: &pg_sys::AlterTableCmd, schema: &str) -> Option<TableName> {
+    let identity = node(command.def)?.get::<pg_sys::Constraint>().filter(|_| command.subtype == At::AT_AddIdentity)?;
+    let name = items(identity.options)
+        .filter_map(|o| o.get::<pg_sys::DefElem>())
+        .find(|o| text(o.defname).as_deref() == Some("sequence_name"))?;
+    qualified(&node(name.arg).map(|a| strings(a.as_ptr().cast()))?, schema)
+}
+
+fn checks_without_heirs(create: &pg_sys::CreateStmt) -> Vec<String> {
+    inline_constraints(create)
+        .into_iter()
+        .filter(|(_, c)| c.contype == ConstrType::CONSTR_CHECK && c.is_no_inherit)
+        .map(|(on, c)| text(c.conname).or(on).unwrap_or_default())
+        .collect()
+}
+
+/// What a foreign key says behind the columns that it refers to, as the server would write it.
+fn reference_clause(c: &pg_sys::Constraint) -> String {
+    let action = |letter: std::ffi::c_char| match letter as u8 {
+        pg_sys::FKCONSTR_ACTION_RESTRICT => Some("RESTRICT"),
+        pg_sys::FKCONSTR_ACTION_CASCADE => Some("CASCADE"),
+        pg_sys::FKCONSTR_ACTION_SETNULL => Some("SET NULL"),
+        pg_sys::FKCONSTR_ACTION_SETDEFAULT => Some("SET DEFAULT"),
+        _ => None,
+    };
+    let mut clause = String::new();
+    if c.fk_matchtype as u8 == pg_sys::FKCONSTR_MATCH_FULL {
+        clause.push_str(" MATCH FULL");
+    }
+    if let Some(action) = action(c.fk_upd_action) {
+        clause.push_str(&format!(" ON UPDATE {action}"));
+    }
+    if let Some(action) = action(c.fk_del_action) {
+        clause.push_str(&format!(" ON DELETE {action}"));
+        let only = crate::pg::compat::delete_columns(c);
+        if !only.is_empty() {
+            let only: Vec<String> = only.iter().map(|column| quote_ident(column)).collect();
+            clause.push_str(&format!(" ({})", only.join(", ")));
+        }
+    }
+    for (said, words) in
+        [(c.deferrable, " DEFERRABLE"), (c.initdeferred, " INITIALLY DEFERRED"), (c.skip_validation, " NOT VALID")]
+    {
+        if said {
+            clause.push_str(words);
+        }
+    }
+    clause
 }

@@ -146,9 +146,11 @@ impl Tee {
     fn see(&mut self, block: &[u8]) -> Result<()> {
         let Self { reading, values, hasher, checksum, memory } = self;
         // SAFETY: nothing allocated while looking at the rows is kept.
-        let outcome = unsafe { memory.switch_to(|_| reading.push(block, |row| count(&row, values, hasher, checksum))) };
-        unsafe { memory.reset() };
-        outcome
+        unsafe {
+            let outcome = memory.switch_to(|_| reading.push(block, |row| count(&row, values, hasher, checksum)));
+            memory.reset();
+            outcome
+        }
     }
 
     fn end(&mut self) -> Result<()> {

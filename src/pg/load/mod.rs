@@ -1,6 +1,6 @@
 //! Rows: reading them for a profile, copying them into the table, and comparing what came out with what went in.
 
-mod canonical;
+pub mod canonical;
 mod copy;
 mod reading;
 mod verify;

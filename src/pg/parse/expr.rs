@@ -72,7 +72,7 @@ pub fn expression(n: Node<'_>, depth: usize) -> Option<Expr> {
                         test: None,
                         query: Box::new(statement(child, depth)?),
                     }),
-                    NodeTag::T_List => Some(Expr::Other(list(child.as_ptr().cast(), depth)?)),
+                    NodeTag::T_List => Some(values_or(list(child.as_ptr().cast(), depth)?)),
                     _ => expression(child, depth),
                 })
                 .collect();
@@ -110,8 +110,13 @@ fn operator(e: &pg_sys::A_Expr, depth: usize) -> Option<Expr> {
             if is_comparison(&name) { Expr::Compare { op: name, left, right } } else { values_or(vec![*left, *right]) }
         }
         A_Expr_Kind::AEXPR_OP_ANY if name == "=" => {
-            let items = node(e.rexpr).and_then(|n| n.get::<pg_sys::A_ArrayExpr>()).map(|array| len(array.elements));
-            Expr::In { test: boxed(e.lexpr, depth)?, items, negated: false }
+            let (test, array) = (boxed(e.lexpr, depth)?, boxed(e.rexpr, depth)?);
+            if is_value(&array) {
+                let items = node(e.rexpr).and_then(|n| n.get::<pg_sys::A_ArrayExpr>()).map(|array| len(array.elements));
+                Expr::In { test, items, negated: false }
+            } else {
+                Expr::Other(vec![*test, *array])
+            }
         }
         A_Expr_Kind::AEXPR_IN => {
             let values = list(e.rexpr.cast(), depth)?;
@@ -136,16 +141,14 @@ fn operator(e: &pg_sys::A_Expr, depth: usize) -> Option<Expr> {
             let (low, high) = pair(e.rexpr)?;
             Expr::Between { test: boxed(e.lexpr, depth)?, low, high, negated }
         }
-        A_Expr_Kind::AEXPR_NOT_DISTINCT => {
-            Expr::Compare { op: "=".to_owned(), left: boxed(e.lexpr, depth)?, right: boxed(e.rexpr, depth)? }
-        }
+        // IS NOT DISTINCT FROM is here too: PostgreSQL neither prunes partitions by it nor looks it up in an index.
         _ => {
             let right = match node(e.rexpr) {
                 Some(n) if n.tag() == NodeTag::T_List => Expr::Other(list(e.rexpr.cast(), depth)?),
                 Some(n) => expression(n, depth)?,
                 None => Expr::Value,
             };
-            Expr::Other(vec![*boxed(e.lexpr, depth)?, right])
+            values_or(vec![*boxed(e.lexpr, depth)?, right])
         }
     };
     Some(expr)

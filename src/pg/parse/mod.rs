@@ -18,12 +18,16 @@ use foreshard_core::model::statement::Query;
 pub fn statements(text: &str) -> Result<Vec<Query>, String> {
     let parsed = read(text).or_else(|first| {
         let repaired = replace_parameters(text);
-        if repaired == text { Err(first) } else { read(&repaired).map_err(|_| first) }
+        // What is still wrong after the repair was wrong before.
+        if repaired == text { Err(first) } else { read(&repaired) }
     });
     match parsed {
         Ok(found) if found.is_empty() => Err("empty text".to_owned()),
         Ok(found) => Ok(found),
-        Err(problem) if problem.sqlstate == "54001" => Err("nested too deeply".to_owned()),
+        // The grammar's own stack is limited to 10,000 levels and says so as a syntax error.
+        Err(problem) if problem.sqlstate == "54001" || problem.message.starts_with("memory exhausted") => {
+            Err("nested too deeply".to_owned())
+        }
         Err(problem) if problem.sqlstate == "42601" => {
             let cut = problem.message.ends_with("at end of input") || problem.message.contains("unterminated");
             Err(if cut { "text is cut off" } else { "syntax error" }.to_owned())

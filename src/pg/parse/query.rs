@@ -116,16 +116,26 @@ fn insert(s: &pg_sys::InsertStmt, depth: usize) -> Option<Query> {
     q.ctes = ctes(s.withClause, depth)?;
     q.target = table(s.relation);
     q.inserted = items(s.cols).filter_map(|c| c.get::<pg_sys::ResTarget>()).filter_map(|c| text(c.name)).collect();
-    if let Some(source) = node(s.selectStmt).and_then(|n| n.get::<pg_sys::SelectStmt>())
-        && source.valuesLists.is_null()
-    {
-        q.from = vec![FromItem::Subquery { alias: None, query: Box::new(select(source, depth + 1)?) }];
+    if let Some(source) = node(s.selectStmt).and_then(|n| n.get::<pg_sys::SelectStmt>()) {
+        let query =
+            if source.valuesLists.is_null() { Some(select(source, depth + 1)?) } else { values(source, depth)? };
+        q.from.extend(query.map(|query| FromItem::Subquery { alias: None, query: Box::new(query) }));
     }
     if let Some(conflict) = field(s.onConflictClause) {
         q.assigned = assignments(conflict.targetList, depth)?;
     }
     q.outputs = outputs(s.returningList, depth)?;
     Some(q)
+}
+
+/// What stands in VALUES beside values, such as subqueries, as the outputs of a SELECT; Some(None) when nothing does.
+fn values(s: &pg_sys::SelectStmt, depth: usize) -> Option<Option<Query>> {
+    let mut q = Query::new(StatementKind::Select);
+    for row in items(s.valuesLists) {
+        let row = expr::list(row.as_ptr().cast(), depth)?;
+        q.outputs.extend(row.into_iter().filter(|e| *e != Expr::Value).map(|e| (None, e)));
+    }
+    Some((!q.outputs.is_empty()).then_some(q))
 }
 
 /// None when the node is no MERGE; Some(None) when it is nested too deeply.
@@ -205,22 +215,30 @@ fn from_item(n: Node<'_>, depth: usize) -> Option<FromItem> {
             using: items(join.usingClause).filter_map(string).collect(),
             natural: join.isNatural,
         }
+    } else if let Some(sample) = n.get::<pg_sys::RangeTableSample>() {
+        from_item(node(sample.relation)?, depth + 1)?
     } else {
-        let alias = n.get::<pg_sys::RangeFunction>().and_then(|f| alias(f.alias));
-        FromItem::Other { alias }
+        let function = n.get::<pg_sys::RangeFunction>().and_then(|f| alias(f.alias));
+        FromItem::Other { alias: function.or(n.get::<pg_sys::RangeTableFunc>().and_then(|f| alias(f.alias))) }
     };
     Some(item)
 }
 
-/// SET a = x, and SET (a, b) = (x, y) or = (SELECT …), whose values are not looked at column by column.
+/// SET a = x, and SET (a, b) = (x, y) or = (SELECT …), whose values are not looked at column by column: the first
+/// column has them all.
 fn assignments(list: *mut pg_sys::List, depth: usize) -> Option<Vec<(String, Expr)>> {
     items(list)
         .filter_map(|t| t.get::<pg_sys::ResTarget>())
         .filter_map(|target| Some((text(target.name)?, target)))
         .map(|(name, target)| {
             let value = match node(target.val) {
-                Some(v) if v.get::<pg_sys::MultiAssignRef>().is_some() => Expr::Other(Vec::new()),
-                Some(v) => expression(v, depth)?,
+                Some(v) => match v.get::<pg_sys::MultiAssignRef>() {
+                    Some(shared) if shared.colno == 1 => {
+                        Expr::Other(expr::optional(shared.source, depth)?.into_iter().collect())
+                    }
+                    Some(_) => Expr::Other(Vec::new()),
+                    None => expression(v, depth)?,
+                },
                 None => Expr::Value,
             };
             Some((name, value))

@@ -1,0 +1,1 @@
+DELETE FROM readings WHERE ts < timestamptz '2024-12-31 00:00:00+00';

@@ -1,0 +1,23 @@
+#!/usr/bin/env bash
+# run.sh NAME load | run TRANSACTIONS: a workload against the database of PGDATABASE. Deterministic: a fixed seed and a fixed
+# number of transactions a client.
+set -euo pipefail
+workload=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/$1" && pwd)
+case $2 in
+    load)
+        psql -X -q -o /dev/null -v ON_ERROR_STOP=1 -f "$workload/load.sql"
+        ;;
+    run)
+        scripts=()
+        for script in "$workload"/*@*.sql; do
+            weight=${script##*@}
+            scripts+=(-f "$script@${weight%.sql}")
+        done
+        pgbench -n -c 4 -j 1 -t "$3" --random-seed=20250101 "${scripts[@]}" 2>/dev/null |
+            grep -E '^number of (transactions actually processed|failed)'
+        ;;
+    *)
+        sed -n '2,3s/^# //p' "$0"
+        exit 2
+        ;;
+esac
