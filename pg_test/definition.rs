@@ -266,11 +266,11 @@ mod tests {
         assert_eq!(
             parts(&found, "a"),
             [
-                "Unique { columns: [\"id\"], primary: true } <id> inline 0",
+                "Unique { columns: [\"id\"], primary: true } <a_pkey> inline 0",
                 "Unique { columns: [\"b\"], primary: false } <b_once> inline 1",
-                "ForeignKey { references: TableName { schema: \"public\", name: \"d\" }, validated: true, clause: \"\" } <c> inline 3",
+                "ForeignKey { references: TableName { schema: \"public\", name: \"d\" }, validated: true, clause: \"\" } <a_c_fkey> inline 3",
                 "Unique { columns: [\"b\", \"c\"], primary: false } <bc> inline 7",
-                "ForeignKey { references: TableName { schema: \"s\", name: \"d\" }, validated: true, clause: \"\" } <> inline 8",
+                "ForeignKey { references: TableName { schema: \"s\", name: \"d\" }, validated: true, clause: \"\" } <a_b_c_fkey> inline 8",
                 "Exclusion <> inline 9",
             ]
         );
@@ -332,7 +332,7 @@ mod tests {
         let spaces: Vec<&str> = found.tables.values().map(|d| d.tablespace.as_str()).collect();
         assert_eq!(spaces, ["", "", "", "", "own", "Odd Name"]);
         assert_eq!(parts(&found, "Other.a"), ["Comment <a>"]);
-        assert_eq!(keys(&found, "public.b"), [" (id) -> sales.a (id)"]);
+        assert_eq!(keys(&found, "public.b"), ["b_id_fkey (id) -> sales.a (id)"]);
         assert_eq!(found.tables[&TableName::new("sales", "a")].referenced_by.len(), 1);
     }
 
@@ -406,7 +406,7 @@ mod tests {
                 "k \"char\", hash, order",
                 "l interval day to second(2), hash, order",
                 "m Odd Type",
-                "n serial",
+                "n integer, not null, unique, hash, order",
             ]
         );
     }
