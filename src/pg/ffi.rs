@@ -243,7 +243,10 @@ impl Session {
         let schema = creation_schema();
         let pinned = Pinned::new(&[
             ("search_path", "pg_catalog, pg_temp"),
-            ("datestyle", "ISO, MDY"),
+            ("datestyle", date_style()),
+            ("array_nulls", "on"),
+            ("quote_all_identifiers", "off"),
+            ("xmloption", "content"),
             ("intervalstyle", "postgres"),
             ("extra_float_digits", "1"),
             ("bytea_output", "hex"),
@@ -257,6 +260,16 @@ impl Session {
 
     pub fn set(&self, name: &str, value: &str) {
         self.pinned.set(name, value);
+    }
+}
+
+/// Dates are written as pg_dump writes them; those of a CSV file are read in the caller's order of day and month.
+fn date_style() -> &'static str {
+    // SAFETY: reads a number.
+    match unsafe { pg_sys::DateOrder } as u32 {
+        pg_sys::DATEORDER_YMD => "ISO, YMD",
+        pg_sys::DATEORDER_DMY => "ISO, DMY",
+        _ => "ISO, MDY",
     }
 }
 

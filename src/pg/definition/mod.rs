@@ -6,6 +6,7 @@
 //! [`Schema`], all tables of the backup included.
 
 mod columns;
+mod facts;
 mod like;
 mod read;
 
