@@ -47,16 +47,6 @@ impl Definitions {
         self.data_tables(name).into_iter().filter(|t| !partitioned(t) && !met.contains(t)).collect()
     }
 
-    /// Which tables with rows of `name` have no data section among `met`? A dump made with --load-via-partition-root has
-    /// all of them under a partitioned table's name.
-    pub fn without_data(&self, name: &TableName, met: &BTreeSet<TableName>) -> Vec<TableName> {
-        let partitioned = |t: &TableName| self.tables.get(t).is_some_and(|d| d.partitioned);
-        if met.iter().any(partitioned) {
-            return Vec::new();
-        }
-        self.data_tables(name).into_iter().filter(|t| !partitioned(t) && !met.contains(t)).collect()
-    }
-
     /// The tables whose data sections hold the rows of `name`: itself, and its partitions at any depth.
     pub fn data_tables(&self, name: &TableName) -> Vec<TableName> {
         let mut found = vec![name.clone()];
