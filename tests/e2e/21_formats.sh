@@ -125,7 +125,7 @@ same "COPY text with header" "$dir/header.text" "$rows, \"format\": \"text\", \"
 # Written by hand: constraints inside CREATE TABLE, serial, unqualified names, no owner.
 {
     echo "SET client_encoding = 'UTF8'; CREATE TABLE item (id int primary key, name text unique);"
-    echo "create table sale (id bigserial primary key, item_id integer not null references item on delete cascade,
+    echo "create table sale (id bigserial primary key, item_id integer not null references item on delete cascade deferrable initially deferred,
         price numeric(10,2) check (price >= 0), twice numeric generated always as (price * 2) stored, note text,
         raw bytea unique, at timestamptz not null default '2024-01-01 00:00:00+00', tags text[],
         unique (item_id, id), constraint at_item foreign key (item_id) references item (id) match full deferrable);"
@@ -140,9 +140,11 @@ restore "$dir/hand.sql" "$config" >/dev/null
 check "the constraints written inside CREATE TABLE are there" "\
 c|CHECK ((price >= (0)::numeric))
 f|FOREIGN KEY (item_id) REFERENCES item(id) MATCH FULL DEFERRABLE
-f|FOREIGN KEY (item_id) REFERENCES item(id) ON DELETE CASCADE
+f|FOREIGN KEY (item_id) REFERENCES item(id) ON DELETE CASCADE DEFERRABLE INITIALLY DEFERRED
 p|PRIMARY KEY (id, item_id)
 u|UNIQUE (item_id, id)
 u|UNIQUE (raw, item_id)" "$(sql main "SELECT contype, pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 'copies.sale'::regclass ORDER BY 1, 2" shop)"
+check "with the names that the server gives" "at_item sale_item_id_fkey sale_item_id_id_key sale_pkey sale_price_check sale_raw_key" "$(sql main "
+    SELECT string_agg(conname, ' ' ORDER BY conname) FROM pg_constraint WHERE conrelid = 'copies.sale'::regclass" shop)"
 check "and the index" 1 "$(sql main "SELECT count(*) FROM pg_index WHERE indrelid = 'copies.sale'::regclass AND pg_get_indexdef(indexrelid) LIKE '%btree (at)'" shop)"
 check "the sequence of serial goes on" 3001 "$(sql main "SELECT nextval(pg_get_serial_sequence('copies.sale', 'id'))" shop)"

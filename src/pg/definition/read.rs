@@ -1,6 +1,6 @@
 //! Filing a script's statements under the tables that they are about.
 
-use super::columns::{column, inline_constraints, is_deferred_to_after_load, makes_unique};
+use super::columns::{column, inline_constraints, is_deferred_to_after_load, makes_unique, serial_type};
 use super::{Definition, Definitions, Inbound, Of, Origin, Part, PartKind};
 use crate::pg::ffi::quote_ident;
 use crate::pg::tree::{self, Node, field, items, node, qualified, string, strings, table_name, text};
@@ -206,11 +206,11 @@ impl Reader {
         let mut parts = Vec::new();
         for (i, (on, constraint)) in inline_constraints(s).into_iter().enumerate() {
             if is_deferred_to_after_load(constraint) {
-                let kind = self.constraint(&mut table, constraint, on.as_deref());
-                let object = text(constraint.conname).or(on).unwrap_or_default();
+                let (kind, object) = self.constraint(&mut table, constraint, on.as_deref());
                 parts.push(Part { kind, object, text: statement.to_owned(), origin: Origin::Inline(i), of: None });
             }
         }
+        let sequences = implied_sequences(s, &name);
         let relation = field(s.relation);
         let persistence = relation.map_or(0, |r| r.relpersistence as u8);
         let inherits = items(s.inhRelations)
@@ -229,7 +229,7 @@ impl Reader {
                 unlogged: persistence == pg_sys::RELPERSISTENCE_UNLOGGED,
                 tablespace: text(s.tablespacename).unwrap_or_else(|| self.tablespace.clone()),
                 access_method: text(s.accessMethod).unwrap_or_else(|| self.access_method.clone()),
-                sequences: Vec::new(),
+                sequences,
                 referenced_by: Vec::new(),
                 no_inherit: checks_without_heirs(s),
                 identity: inline_constraints(s)
@@ -241,14 +241,20 @@ impl Reader {
         );
     }
 
-    /// Notes a key or reference for the planner and says what kind of part it is.
-    fn constraint(&self, table: &mut Table, c: &pg_sys::Constraint, on: Option<&str>) -> PartKind {
-        let name = text(c.conname).unwrap_or_default();
+    /// Notes a key or reference for the planner and says what kind of part it is, and its name: the one that the server
+    /// would give, where the script gives none.
+    fn constraint(&self, table: &mut Table, c: &pg_sys::Constraint, on: Option<&str>) -> (PartKind, String) {
         let columns = |list: *mut pg_sys::List| -> Vec<String> {
             let named = strings(list);
             if named.is_empty() { on.map(str::to_owned).into_iter().collect() } else { named }
         };
-        match c.contype {
+        let name = text(c.conname).unwrap_or_else(|| match c.contype {
+            ConstrType::CONSTR_PRIMARY => format!("{}_pkey", table.name.name),
+            ConstrType::CONSTR_UNIQUE => free_name(table, &columns(c.keys), "key"),
+            ConstrType::CONSTR_FOREIGN => free_name(table, &columns(c.fk_attrs), "fkey"),
+            _ => String::new(),
+        });
+        let kind = match c.contype {
             ConstrType::CONSTR_PRIMARY | ConstrType::CONSTR_UNIQUE => {
                 let primary = c.contype == ConstrType::CONSTR_PRIMARY;
                 let columns = columns(c.keys);
@@ -257,13 +263,13 @@ impl Reader {
                         column.not_null = true;
                     }
                 }
-                table.unique_keys.push(UniqueKey { name, columns: columns.clone(), primary });
+                table.unique_keys.push(UniqueKey { name: name.clone(), columns: columns.clone(), primary });
                 PartKind::Unique { columns, primary }
             }
             ConstrType::CONSTR_FOREIGN => {
                 let references = table_name(c.pktable, &self.schema).unwrap_or_else(|| table.name.clone());
                 table.foreign_keys.push(ForeignKey {
-                    name,
+                    name: name.clone(),
                     columns: columns(c.fk_attrs),
                     references: references.clone(),
                     referenced_columns: strings(c.pk_attrs),
@@ -273,7 +279,8 @@ impl Reader {
             ConstrType::CONSTR_EXCLUSION => PartKind::Exclusion,
             ConstrType::CONSTR_CHECK => PartKind::Check { validated: !c.skip_validation },
             _ => PartKind::Unknown,
-        }
+        };
+        (kind, name)
     }
 
     fn alter_table(&mut self, s: &pg_sys::AlterTableStmt, statement: &str) {
@@ -358,8 +365,7 @@ impl Reader {
                 let Some(constraint) = node(c.def).and_then(|d| d.get::<pg_sys::Constraint>()) else {
                     return (PartKind::Unknown, named);
                 };
-                let kind = self.constraint(table, constraint, None);
-                return (kind, text(constraint.conname).unwrap_or_default());
+                return self.constraint(table, constraint, None);
             }
             At::AT_ColumnDefault | At::AT_AddIdentity => {
                 let unique = c.subtype == At::AT_AddIdentity || makes_unique(node(c.def));
@@ -524,6 +530,31 @@ fn checks_without_heirs(create: &pg_sys::CreateStmt) -> Vec<String> {
         .into_iter()
         .filter(|(_, c)| c.contype == ConstrType::CONSTR_CHECK && c.is_no_inherit)
         .map(|(on, c)| text(c.conname).or(on).unwrap_or_default())
+        .collect()
+}
+
+/// `table_column_key`, with a number where the table has that already.
+fn free_name(table: &Table, columns: &[String], suffix: &str) -> String {
+    let first = format!("{}_{}_{suffix}", table.name.name, columns.join("_"));
+    let taken = |name: &String| {
+        table.unique_keys.iter().any(|k| k.name == *name) || table.foreign_keys.iter().any(|k| k.name == *name)
+    };
+    let numbered = (1..).map(|i| format!("{first}{i}"));
+    std::iter::once(first.clone()).chain(numbered).find(|name| !taken(name)).unwrap_or_default()
+}
+
+/// Sequences that CREATE TABLE makes by itself, under the names that the server gives them.
+fn implied_sequences(create: &pg_sys::CreateStmt, table: &TableName) -> Vec<TableName> {
+    let identity = |def: &pg_sys::ColumnDef| {
+        items(def.constraints)
+            .filter_map(|c| c.get::<pg_sys::Constraint>())
+            .any(|c| c.contype == ConstrType::CONSTR_IDENTITY)
+    };
+    items(create.tableElts)
+        .filter_map(|e| e.get::<pg_sys::ColumnDef>())
+        .filter(|def| serial_type(def).is_some() || identity(def))
+        .filter_map(|def| text(def.colname))
+        .map(|column| TableName::new(&table.schema, format!("{}_{column}_seq", table.name)))
         .collect()
 }
 
