@@ -1,14 +1,17 @@
 //! Creating the restored table: the statements of a definition, changed to the chosen layout, in the right order.
 //!
 //! [`carry`] decides what becomes of each part of the definition and why; [`steps`] puts what is left in order, before
-//! and after the load; [`rewrite`] changes a statement's parse tree; [`run`] executes a step. A rehearsal runs all of it
+//! and after the load; [`table`] makes the CREATE TABLE and [`rewrite`] changes every other
+//! statement's parse tree; [`run`] executes a step. A rehearsal runs all of it
 //! on an empty table inside a subtransaction that is rolled back, so that everything the server would refuse is known
 //! before a single row is read.
 
 mod carry;
+mod nodes;
 mod rewrite;
 mod run;
 mod steps;
+mod table;
 
 pub use carry::{Carried, carry};
 pub use run::{Builder, rehearse};

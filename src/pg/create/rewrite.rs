@@ -4,187 +4,15 @@
 //! columns of keys are changed in the tree, in the memory context of the caller.
 #![allow(unsafe_code)]
 
+use super::nodes::{alter_table, append, make, name_list, only, palloc_text, range_var, unexpected, writable};
 use super::steps::On;
 use super::{Blueprint, carry};
-use crate::pg::definition::{Origin, Part, PartKind, inline_constraints, is_deferred_to_after_load};
+use crate::pg::definition::{Origin, Part, PartKind, inline_constraints};
 use crate::pg::error::Result;
-use crate::pg::ffi::{cstring, quote_table};
+use crate::pg::ffi::quote_table;
 use crate::pg::tree::{self, Node, items, node, strings, text};
-use foreshard_core::model::{Problem, TableName};
+use foreshard_core::model::TableName;
 use pgrx::pg_sys::{self, AlterTableType, ConstrType, NodeTag, ObjectType};
-use std::ffi::c_char;
-
-/// Copies a text into the current memory context.
-fn palloc_text(value: &str) -> *mut c_char {
-    let value = cstring(value);
-    // SAFETY: pstrdup copies a NUL-terminated string.
-    unsafe { pg_sys::pstrdup(value.as_ptr()) }
-}
-
-/// A zeroed node of the current memory context.
-fn make<T: tree::Tagged>() -> *mut T {
-    // SAFETY: palloc0 gives zeroed memory, which is a valid state of every parse node once its tag is set.
-    unsafe {
-        let made = pg_sys::palloc0(std::mem::size_of::<T>()).cast::<pg_sys::Node>();
-        (*made).type_ = T::TAG;
-        made.cast()
-    }
-}
-
-fn append<T>(list: *mut pg_sys::List, element: *mut T) -> *mut pg_sys::List {
-    // SAFETY: NIL or a list of pointers, as all lists of parse nodes here are.
-    unsafe { pg_sys::lappend(list, element.cast()) }
-}
-
-fn name_list(parts: &[&str]) -> *mut pg_sys::List {
-    parts.iter().fold(std::ptr::null_mut(), |list, part| {
-        // SAFETY: makeString keeps the palloc'd text.
-        append(list, unsafe { pg_sys::makeString(palloc_text(part)) })
-    })
-}
-
-fn range_var(table: &TableName) -> *mut pg_sys::RangeVar {
-    // SAFETY: both names are palloc'd; the result is of the current memory context.
-    unsafe { pg_sys::makeRangeVar(palloc_text(&table.schema), palloc_text(&table.name), -1) }
-}
-
-/// Mutable access to a node that was just parsed for this use.
-fn writable<'t, T: tree::Tagged>(n: Node<'t>) -> Option<&'t mut T> {
-    // SAFETY: the tag says that it is a T; nobody else holds the tree, which was parsed by `prepare`.
-    (n.tag() == T::TAG).then(|| unsafe { &mut *n.as_ptr().cast::<T>() })
-}
-
-/// The CREATE TABLE of the target: partitioned when the layout says so, without the constraints that come after the load.
-pub fn create_table<'t>(blueprint: &Blueprint<'_>) -> Result<Node<'t>> {
-    let n = only(&blueprint.definition.create)?;
-    let Some(create) = writable::<pg_sys::CreateStmt>(n) else { return Err(unexpected(&blueprint.definition.create)) };
-    let sharded = blueprint.is_sharded();
-    create.relation = range_var(&blueprint.target);
-    create.tablespacename = std::ptr::null_mut();
-    create.accessMethod = std::ptr::null_mut();
-    create.partbound = std::ptr::null_mut();
-    create.partspec = std::ptr::null_mut();
-    create.if_not_exists = false;
-    drop_deferred_constraints(create, sharded);
-    if sharded {
-        create.options = std::ptr::null_mut();
-        create.partspec = partition_spec(blueprint);
-    } else {
-        if blueprint.definition.unlogged {
-            // SAFETY: range_var has just made it.
-            unsafe { (*create.relation).relpersistence = pg_sys::RELPERSISTENCE_UNLOGGED as c_char };
-        }
-        if !blueprint.definition.access_method.is_empty() {
-            create.accessMethod = palloc_text(&blueprint.definition.access_method);
-        }
-        let node = blueprint.layout.and_then(|l| l.shards.first()).map(|s| s.node.as_str());
-        if let Some(tablespace) = node.and_then(|node| blueprint.tablespace(node)) {
-            create.tablespacename = palloc_text(tablespace);
-        }
-    }
-    Ok(n)
-}
-
-fn partition_spec(blueprint: &Blueprint<'_>) -> *mut pg_sys::PartitionSpec {
-    let spec = make_untagged::<pg_sys::PartitionSpec>(NodeTag::T_PartitionSpec);
-    let Some(layout) = blueprint.layout else { return spec };
-    let mut params = std::ptr::null_mut();
-    for column in &layout.key {
-        let element = make_untagged::<pg_sys::PartitionElem>(NodeTag::T_PartitionElem);
-        // SAFETY: just made, zeroed.
-        unsafe {
-            (*element).name = palloc_text(column);
-            (*element).location = -1;
-        }
-        params = append(params, element);
-    }
-    // SAFETY: just made, zeroed.
-    unsafe {
-        crate::pg::compat::set_partition_strategy(&mut *spec, layout.method);
-        (*spec).partParams = params;
-        (*spec).location = -1;
-    }
-    spec
-}
-
-fn make_untagged<T>(tag: NodeTag) -> *mut T {
-    // SAFETY: as in `make`.
-    unsafe {
-        let made = pg_sys::palloc0(std::mem::size_of::<T>()).cast::<pg_sys::Node>();
-        (*made).type_ = tag;
-        made.cast()
-    }
-}
-
-fn drop_deferred_constraints(create: &mut pg_sys::CreateStmt, sharded: bool) {
-    let keep = |list: *mut pg_sys::List| {
-        let mut dropped = false;
-        items(list).fold(std::ptr::null_mut(), |kept, n| match writable::<pg_sys::Constraint>(n) {
-            // DEFERRABLE and its like stand behind the column's constraint that they belong to.
-            Some(constraint) if dropped && is_attribute(constraint) => kept,
-            Some(constraint) if is_deferred_to_after_load(constraint) => {
-                dropped = true;
-                kept
-            }
-            Some(constraint) => {
-                dropped = false;
-                // A partitioned table has no NO INHERIT; without children in the backup it meant nothing.
-                constraint.is_no_inherit &= !sharded;
-                append(kept, n.as_ptr())
-            }
-            None => append(kept, n.as_ptr()),
-        })
-    };
-    for element in items(create.tableElts) {
-        if let Some(column) = writable::<pg_sys::ColumnDef>(element) {
-            let primary = items(column.constraints)
-                .filter_map(|c| c.get::<pg_sys::Constraint>())
-                .any(|c| c.contype == ConstrType::CONSTR_PRIMARY);
-            column.is_not_null |= primary;
-            column.constraints = keep(column.constraints);
-        }
-    }
-    create.tableElts = keep(create.tableElts);
-    create.constraints = keep(create.constraints);
-}
-
-/// DEFERRABLE, INITIALLY DEFERRED and their opposites, which the grammar keeps beside a column's constraint.
-fn is_attribute(constraint: &pg_sys::Constraint) -> bool {
-    matches!(
-        constraint.contype,
-        ConstrType::CONSTR_ATTR_DEFERRABLE
-            | ConstrType::CONSTR_ATTR_NOT_DEFERRABLE
-            | ConstrType::CONSTR_ATTR_DEFERRED
-            | ConstrType::CONSTR_ATTR_IMMEDIATE
-    )
-}
-
-/// The storage parameters of the CREATE TABLE as an ALTER TABLE of a shard; None when it has none.
-pub fn storage_parameters<'t>(blueprint: &Blueprint<'_>, shard: &TableName) -> Result<Option<Node<'t>>> {
-    let n = only(&blueprint.definition.create)?;
-    let Some(create) = n.get::<pg_sys::CreateStmt>() else { return Err(unexpected(&blueprint.definition.create)) };
-    if tree::len(create.options) == 0 {
-        return Ok(None);
-    }
-    let command = make::<pg_sys::AlterTableCmd>();
-    // SAFETY: just made, zeroed.
-    unsafe {
-        (*command).subtype = AlterTableType::AT_SetRelOptions;
-        (*command).def = create.options.cast();
-    }
-    Ok(node(alter_table(shard, command)))
-}
-
-fn alter_table(table: &TableName, command: *mut pg_sys::AlterTableCmd) -> *mut pg_sys::AlterTableStmt {
-    let alter = make::<pg_sys::AlterTableStmt>();
-    // SAFETY: just made, zeroed.
-    unsafe {
-        (*alter).relation = range_var(table);
-        (*alter).cmds = append(std::ptr::null_mut(), command);
-        (*alter).objtype = ObjectType::OBJECT_TABLE;
-    }
-    alter
-}
 
 /// The statement that applies a part to the target or to one of its shards.
 pub fn apply<'t>(blueprint: &Blueprint<'_>, part: &Part, on: On<'_>, widened: bool) -> Result<Node<'t>> {
@@ -507,16 +335,4 @@ fn replace_constant(n: Node<'_>, old: &str, new: &str) {
             replace_constant(child, old, new);
         }
     }
-}
-
-/// Parses a text that is known to hold one statement.
-fn only<'t>(statement: &str) -> Result<Node<'t>> {
-    tree::raw(statement)?.into_iter().next().ok_or_else(|| unexpected(statement))
-}
-
-fn unexpected(statement: &str) -> crate::pg::error::Error {
-    let start: String = statement.chars().take(80).collect();
-    Problem::new("XX000", "a statement of the backup is not what it was read as")
-        .detail(format!("It starts: {start}"))
-        .into()
 }

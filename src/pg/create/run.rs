@@ -1,7 +1,7 @@
 //! Executing steps, for real or as a rehearsal.
 
 use super::steps::{Action, On, Phase, steps};
-use super::{Blueprint, rewrite};
+use super::{Blueprint, rewrite, table};
 use crate::pg::catalog;
 use crate::pg::definition::PartKind;
 use crate::pg::error::{Error, Result};
@@ -30,7 +30,7 @@ impl<'a> Builder<'a> {
         let blueprint = self.blueprint;
         match action {
             Action::CreateTable => {
-                let node = rewrite::create_table(blueprint)?;
+                let node = table::create_table(blueprint)?;
                 ffi::run_utility(node.as_ptr(), &cstring(&blueprint.definition.create));
             }
             Action::CreateShard(shard) => {
@@ -41,7 +41,7 @@ impl<'a> Builder<'a> {
             }
             Action::StorageParameters(shard) => {
                 let name = blueprint.shard_name(shard.ordinal);
-                if let Some(node) = rewrite::storage_parameters(blueprint, &name)? {
+                if let Some(node) = table::storage_parameters(blueprint, &name)? {
                     ffi::run_utility(node.as_ptr(), &cstring(&format!("ALTER TABLE {} SET (…)", quote_table(&name))));
                 }
             }

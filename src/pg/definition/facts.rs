@@ -1,8 +1,8 @@
 //! Facts read off single parse nodes: what a command names, what CREATE TABLE implies, how a reference reads in SQL.
 //! Each is asked while a script is filed, and kept as plain data.
 
-use super::Of;
 use super::columns::{inline_constraints, serial_type};
+use super::{Of, PartKind};
 use crate::pg::ffi::quote_ident;
 use crate::pg::tree::{items, node, qualified, strings, text};
 use foreshard_core::model::{Table, TableName};
@@ -97,4 +97,30 @@ pub fn reference_clause(c: &pg_sys::Constraint) -> String {
         }
     }
     clause
+}
+
+/// What kind of part a command of ALTER TABLE is, where the command alone says it.
+pub fn kind_of(command: At::Type) -> PartKind {
+    match command {
+        At::AT_SetStatistics | At::AT_SetOptions => PartKind::ColumnDetail,
+        At::AT_SetStorage | At::AT_SetCompression | At::AT_SetIdentity | At::AT_SetRelOptions => PartKind::Column,
+        At::AT_EnableRowSecurity | At::AT_ForceRowSecurity | At::AT_DisableRowSecurity | At::AT_NoForceRowSecurity => {
+            PartKind::RowSecurity
+        }
+        At::AT_EnableTrig
+        | At::AT_EnableAlwaysTrig
+        | At::AT_EnableReplicaTrig
+        | At::AT_DisableTrig
+        | At::AT_EnableTrigAll
+        | At::AT_DisableTrigAll
+        | At::AT_EnableTrigUser
+        | At::AT_DisableTrigUser
+        | At::AT_EnableRule
+        | At::AT_EnableAlwaysRule
+        | At::AT_EnableReplicaRule
+        | At::AT_DisableRule => PartKind::TriggerState,
+        At::AT_ReplicaIdentity => PartKind::ReplicaIdentity,
+        At::AT_ClusterOn => PartKind::Cluster,
+        _ => PartKind::Unknown,
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::columns::{column, inline_constraints, is_deferred_to_after_load, makes_unique};
 use super::facts::{
-    checks_without_heirs, free_name, identity_sequence, implied_sequences, reference_clause, what_it_is_of,
+    checks_without_heirs, free_name, identity_sequence, implied_sequences, kind_of, reference_clause, what_it_is_of,
 };
 use super::{Definition, Definitions, Inbound, Of, Origin, Part, PartKind};
 use crate::pg::tree::{self, Node, field, items, node, qualified, string, strings, table_name, text};
@@ -382,31 +382,11 @@ impl Reader {
                 }
                 PartKind::Column
             }
-            At::AT_SetStatistics | At::AT_SetOptions => PartKind::ColumnDetail,
-            At::AT_SetStorage | At::AT_SetCompression | At::AT_SetIdentity | At::AT_SetRelOptions => PartKind::Column,
             At::AT_ChangeOwner => {
                 let role = field(c.newowner).and_then(|r| text(r.rolename)).unwrap_or_default();
                 return (PartKind::Owner { role: role.clone() }, role);
             }
-            At::AT_EnableRowSecurity
-            | At::AT_ForceRowSecurity
-            | At::AT_DisableRowSecurity
-            | At::AT_NoForceRowSecurity => PartKind::RowSecurity,
-            At::AT_EnableTrig
-            | At::AT_EnableAlwaysTrig
-            | At::AT_EnableReplicaTrig
-            | At::AT_DisableTrig
-            | At::AT_EnableTrigAll
-            | At::AT_DisableTrigAll
-            | At::AT_EnableTrigUser
-            | At::AT_DisableTrigUser
-            | At::AT_EnableRule
-            | At::AT_EnableAlwaysRule
-            | At::AT_EnableReplicaRule
-            | At::AT_DisableRule => PartKind::TriggerState,
-            At::AT_ReplicaIdentity => PartKind::ReplicaIdentity,
-            At::AT_ClusterOn => PartKind::Cluster,
-            _ => PartKind::Unknown,
+            other => kind_of(other),
         };
         (kind, named)
     }
