@@ -141,7 +141,7 @@ SECURITY LABEL FOR dummy ON TABLE public.orders IS 'classified';
 mod tests {
     use super::{SHOP, columns, keys, name, parts, read};
     use crate::pg::catalog;
-    use crate::pg::definition::like_table;
+    use crate::pg::definition::{Inbound, like_table};
     use crate::pg::ffi::Session;
     use foreshard_core::model::TableName;
     use pgrx::prelude::*;
@@ -160,41 +160,41 @@ mod tests {
                 "Comment <public.orders.note>",
                 "Column <id> #0",
                 "Column <note> #0",
-                "Column <customer> #0",
-                "Column <customer> #0",
+                "ColumnDetail <customer> #0",
+                "ColumnDetail <customer> #0",
                 "Unique { columns: [\"id\"], primary: true } <orders_pkey> #0",
                 "Exclusion <no_overlap> #0",
                 "Index { unique: false, columns: [\"customer\"] } <orders_customer>",
                 "Index { unique: true, columns: [] } <orders_note>",
                 "Index { unique: true, columns: [\"customer\", \"note\"] } <orders_pair>",
                 "Index { unique: true, columns: [\"customer\"] } <orders_some>",
-                "IndexDetail <orders_note>",
+                "IndexColumn <orders_note>",
                 "IndexDetail <public.orders_customer>",
                 "Cluster <orders_customer> #0",
                 "Statistics <orders_stats>",
                 "StatisticsDetail <orders_stats>",
-                "StatisticsDetail <orders_stats>",
-                "StatisticsDetail <public.orders_stats>",
+                "StatisticsOwner { role: \"shop\" } <orders_stats>",
+                "Comment <public.orders_stats>",
                 "Rule <no_delete>",
                 "Trigger { transitions_by_row: false } <audit>",
                 "Trigger { transitions_by_row: false } <bulk>",
                 "Trigger { transitions_by_row: true } <rowwise>",
                 "TriggerState <audit> #0",
                 "Comment <public.orders.audit>",
-                "ForeignKey { references: TableName { schema: \"public\", name: \"customers\" }, validated: false } <orders_customer_fkey> #0",
+                "ForeignKey { references: TableName { schema: \"public\", name: \"customers\" }, validated: false, clause: \" ON DELETE CASCADE NOT VALID\" } <orders_customer_fkey> #0",
                 "Comment <public.orders.orders_pkey>",
                 "Policy <own>",
                 "Comment <public.orders.own>",
                 "RowSecurity <> #0",
-                "Publication { name: \"feed\" } <feed>",
-                "Grant { roles: [\"shop\", \"reader\"] } <shop, reader>",
-                "Grant { roles: [] } <>",
+                "Publication { name: \"feed\", selective: false } <feed>",
+                "Grant { roles: [\"shop\", \"reader\"], grantor: None, sequence: None } <shop, reader>",
+                "Grant { roles: [], grantor: None, sequence: None } <>",
                 "SecurityLabel <public.orders>",
                 "Sequence <orders_id_seq>",
-                "SequenceDetail <orders_id_seq>",
+                "SequenceOwner { role: \"shop\" } <orders_id_seq>",
                 "SequenceDetail <orders_id_seq>",
                 "SequenceDetail <public.orders_id_seq>",
-                "SequenceDetail <reader>",
+                "Grant { roles: [\"reader\"], grantor: None, sequence: Some(TableName { schema: \"public\", name: \"orders_id_seq\" }) } <reader>",
             ]
         );
         assert_eq!(
@@ -202,8 +202,8 @@ mod tests {
             [
                 "Unique { columns: [\"id\"], primary: true } <customers_pkey> #0",
                 "Unique { columns: [\"mail\"], primary: false } <customers_mail_key> #0",
-                "ForeignKey { references: TableName { schema: \"public\", name: \"orders\" }, validated: true } <last_order_fkey> #0",
-                "Grant { roles: [\"shop\"] } <shop>",
+                "ForeignKey { references: TableName { schema: \"public\", name: \"orders\" }, validated: true, clause: \"\" } <last_order_fkey> #0",
+                "Grant { roles: [\"shop\"], grantor: None, sequence: None } <shop>",
             ]
         );
     }
@@ -240,8 +240,13 @@ mod tests {
             ]
         );
         assert_eq!(orders.sequences, [name("orders_id_seq")]);
-        assert_eq!(orders.referenced_by, [(name("customers"), "last_order_fkey".to_owned())]);
-        assert_eq!(customers.referenced_by, [(name("orders"), "orders_customer_fkey".to_owned())]);
+        let inbound = |table: &str, constraint: &str| Inbound {
+            table: name(table),
+            constraint: constraint.to_owned(),
+            columns: vec!["id".to_owned()],
+        };
+        assert_eq!(orders.referenced_by, [inbound("customers", "last_order_fkey")]);
+        assert_eq!(customers.referenced_by, [inbound("orders", "orders_customer_fkey")]);
         assert_eq!((orders.tablespace.as_str(), customers.tablespace.as_str()), ("fast", ""));
         assert_eq!((orders.access_method.as_str(), orders.unlogged, customers.unlogged), ("heap", false, true));
         assert_eq!(found.extensions, ["hstore"]);
@@ -261,11 +266,11 @@ mod tests {
         assert_eq!(
             parts(&found, "a"),
             [
-                "Unique { columns: [\"id\"], primary: true } <id> inline 0",
+                "Unique { columns: [\"id\"], primary: true } <a_pkey> inline 0",
                 "Unique { columns: [\"b\"], primary: false } <b_once> inline 1",
-                "ForeignKey { references: TableName { schema: \"public\", name: \"d\" }, validated: true } <c> inline 3",
+                "ForeignKey { references: TableName { schema: \"public\", name: \"d\" }, validated: true, clause: \"\" } <a_c_fkey> inline 3",
                 "Unique { columns: [\"b\", \"c\"], primary: false } <bc> inline 7",
-                "ForeignKey { references: TableName { schema: \"s\", name: \"d\" }, validated: true } <> inline 8",
+                "ForeignKey { references: TableName { schema: \"s\", name: \"d\" }, validated: true, clause: \"\" } <a_b_c_fkey> inline 8",
                 "Exclusion <> inline 9",
             ]
         );
@@ -296,7 +301,7 @@ mod tests {
             [
                 "Unique { columns: [\"id\"], primary: true } <a_pk> #0",
                 "Column <b> #1",
-                "Check <> #2",
+                "Check { validated: true } <> #2",
                 "Owner { role: \"x\" } <x> #3",
                 "Unknown <> #4",
                 "TriggerState <r> #5",
@@ -327,7 +332,7 @@ mod tests {
         let spaces: Vec<&str> = found.tables.values().map(|d| d.tablespace.as_str()).collect();
         assert_eq!(spaces, ["", "", "", "", "own", "Odd Name"]);
         assert_eq!(parts(&found, "Other.a"), ["Comment <a>"]);
-        assert_eq!(keys(&found, "public.b"), [" (id) -> sales.a (id)"]);
+        assert_eq!(keys(&found, "public.b"), ["b_id_fkey (id) -> sales.a (id)"]);
         assert_eq!(found.tables[&TableName::new("sales", "a")].referenced_by.len(), 1);
     }
 
@@ -344,8 +349,12 @@ mod tests {
              ALTER TABLE ONLY m ATTACH PARTITION m_2 DEFAULT;
              ALTER TABLE ONLY m_2 ATTACH PARTITION m_2_1 FOR VALUES IN (1);",
         );
-        let tables: Vec<String> = found.schema().tables.iter().map(|t| t.name.to_string()).collect();
-        assert_eq!(tables, ["public.kid", "public.m", "public.old"]);
+        let tables = |source: &str| -> Vec<String> {
+            found.schema(&name(source)).tables.iter().map(|t| t.name.to_string()).collect()
+        };
+        assert_eq!(tables("m"), ["public.kid", "public.m", "public.old"]);
+        // A partition that is restored by itself is seen as a table.
+        assert_eq!(tables("m_1"), ["public.kid", "public.m", "public.m_1", "public.old"]);
         let data: Vec<String> = found.data_tables(&name("m")).iter().map(|t| t.name.clone()).collect();
         assert_eq!(data, ["m", "m_1", "m_2", "m_2_1"]);
         assert!(found.tables[&name("m")].partitioned && found.tables[&name("m_2")].partitioned);
@@ -397,7 +406,7 @@ mod tests {
                 "k \"char\", hash, order",
                 "l interval day to second(2), hash, order",
                 "m Odd Type",
-                "n serial",
+                "n integer, not null, unique, hash, order",
             ]
         );
     }
@@ -452,11 +461,11 @@ mod tests {
         assert_eq!(
             parts(&found, "Odd.Live"),
             [
-                "Check <sane> #0",
+                "Check { validated: true } <sane> #0",
                 "Unique { columns: [\"id\"], primary: true } <pk> #0",
                 "Index { unique: true, columns: [\"total\"] } <part>",
                 "Index { unique: false, columns: [] } <plain>",
-                "ForeignKey { references: TableName { schema: \"Odd\", name: \"ref\" }, validated: true } <Live_r_fkey> #0",
+                "ForeignKey { references: TableName { schema: \"Odd\", name: \"ref\" }, validated: true, clause: \"\" } <Live_r_fkey> #0",
                 "Statistics <st>",
                 "Trigger { transitions_by_row: false } <tr>",
                 "Comment <Odd.Live>",

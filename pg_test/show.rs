@@ -1,10 +1,25 @@
-//! What tests compare: statement trees in one short line each.
+//! What tests compare: statement trees in one short line each, and errors of the server as data.
 //!
 //! A tree is written clause by clause, leaving out what is empty: `select from(t) where(and((a = ?), (b < ?)))`. A value is
 //! `?`, a star `*`, a call `name!(…)`, an expression of which only the parts are known `[…]`, a query in a query `{…}`.
 //! An outer join is `<left+right on …>` with the side whose rows may be missing on the right.
 
+use crate::pg::ffi::problem_of;
+use foreshard_core::model::Problem;
 use foreshard_core::model::statement::{Expr, FromItem, Query, StatementKind, SubqueryLink, TableRef};
+use pgrx::PgTryBuilder;
+use std::panic::AssertUnwindSafe;
+
+/// The error that `work` raises, as data; a panic when it raises none.
+pub fn raised(work: impl FnOnce()) -> Problem {
+    PgTryBuilder::new(AssertUnwindSafe(|| {
+        work();
+        None
+    }))
+    .catch_others(|error| Some(problem_of(&error)))
+    .execute()
+    .expect("no error was raised")
+}
 
 /// Every difference of a list of cases at once.
 pub fn compare<'a>(cases: impl IntoIterator<Item = (&'a str, String, &'a str)>) {

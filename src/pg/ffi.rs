@@ -243,7 +243,10 @@ impl Session {
         let schema = creation_schema();
         let pinned = Pinned::new(&[
             ("search_path", "pg_catalog, pg_temp"),
-            ("datestyle", "ISO, MDY"),
+            ("datestyle", date_style()),
+            ("array_nulls", "on"),
+            ("quote_all_identifiers", "off"),
+            ("xmloption", "content"),
             ("intervalstyle", "postgres"),
             ("extra_float_digits", "1"),
             ("bytea_output", "hex"),
@@ -257,6 +260,16 @@ impl Session {
 
     pub fn set(&self, name: &str, value: &str) {
         self.pinned.set(name, value);
+    }
+}
+
+/// Dates are written as pg_dump writes them; those of a CSV file are read in the caller's order of day and month.
+fn date_style() -> &'static str {
+    // SAFETY: reads a number.
+    match unsafe { pg_sys::DateOrder } as u32 {
+        pg_sys::DATEORDER_YMD => "ISO, YMD",
+        pg_sys::DATEORDER_DMY => "ISO, DMY",
+        _ => "ISO, MDY",
     }
 }
 
@@ -306,10 +319,8 @@ pub fn database_encoding() -> i32 {
 
 /// The number of an encoding; None when there is none of that name.
 pub fn encoding_number(name: &str) -> Option<i32> {
-    let name = cstring(name);
-    // SAFETY: a NUL-terminated name.
-    let number = unsafe { pg_sys::pg_char_to_encoding(name.as_ptr()) };
-    (number >= 0).then_some(number)
+    let query = "SELECT pg_catalog.pg_char_to_encoding($1::pg_catalog.name)";
+    pgrx::Spi::get_one_with_args::<i32>(query, &[name.into()]).ok().flatten().filter(|number| *number >= 0)
 }
 
 /// Text of another encoding in the database's.

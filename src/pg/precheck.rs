@@ -86,7 +86,7 @@ pub fn source(
     }
     let mut problem = Problem::new("42P01", format!("table \"{name}\" is not in the backup"));
     let elsewhere: Vec<String> =
-        definitions.tables.keys().filter(|t| t.name == name.name).map(ToString::to_string).collect();
+        definitions.tables.keys().filter(|t| t.name == name.name).map(super::ffi::quote_table).collect();
     if let Some(found) = elsewhere.first() {
         problem =
             problem.hint(format!("The backup has {}: name it with {{\"source\": \"{found}\"}}.", elsewhere.join(", ")));
@@ -97,7 +97,7 @@ pub fn source(
             "None of its statements could be read as SQL."
         });
     } else {
-        let some: Vec<String> = definitions.tables.keys().take(10).map(ToString::to_string).collect();
+        let some: Vec<String> = definitions.tables.keys().take(10).map(super::ffi::quote_table).collect();
         let more = definitions.tables.len().saturating_sub(some.len());
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         problem = problem.hint(format!("The backup has {}{rest}.", some.join(", ")));
@@ -105,45 +105,14 @@ pub fn source(
     Err(problem.into())
 }
 
-/// What the definition needs here: roles, extensions; and what it is that cannot be restored.
-pub fn definition(definition: &Definition, definitions: &Definitions, config: &Config) -> Result<Vec<Problem>> {
+/// What makes it impossible to create the table: inheritance, types that are not here.
+pub fn definition(definition: &Definition, definitions: &Definitions) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
     if !definition.inherits.is_empty() {
         problems.push(
             Problem::new("0A000", format!("table \"{}\" inherits from another table", definition.table.name))
                 .detail("PostgreSQL has no partitioned table that is an inheritance child.")
                 .hint("Restore it with pg_restore, or take its backup after ALTER TABLE … NO INHERIT."),
-        );
-    }
-    let mut roles: BTreeSet<&str> = BTreeSet::new();
-    for part in &definition.parts {
-        match &part.kind {
-            PartKind::Owner { role } | PartKind::SequenceOwner { role } | PartKind::StatisticsOwner { role }
-                if !config.no_owner =>
-            {
-                roles.extend([role.as_str()])
-            }
-            PartKind::Grant { roles: granted, grantor, .. } if !config.no_privileges => {
-                roles.extend(
-                    granted.iter().chain(grantor).map(String::as_str).filter(|r| !r.is_empty() && *r != "public"),
-                );
-            }
-            _ => {}
-        }
-    }
-    let mut missing = Vec::new();
-    for role in roles {
-        if !role.is_empty() && !catalog::role_exists(role)? {
-            missing.push(role.to_owned());
-        }
-    }
-    if !missing.is_empty() {
-        problems.push(
-            Problem::new("42704", "roles of the backup do not exist here")
-                .detail(format!("Missing: {}.", missing.join(", ")))
-                .hint(
-                    "Create them, or restore without owners and grants: {\"no_owner\": true, \"no_privileges\": true}.",
-                ),
         );
     }
     let mut absent = Vec::new();
@@ -180,6 +149,43 @@ pub fn definition(definition: &Definition, definitions: &Definitions, config: &C
                     unknown.join(", ")
                 ))
                 .hint(hint),
+        );
+    }
+    Ok(problems)
+}
+
+/// The roles that own the table or are granted something on it are there.
+pub fn roles(definition: &Definition, config: &Config) -> Result<Vec<Problem>> {
+    let mut problems = Vec::new();
+    let mut roles: BTreeSet<&str> = BTreeSet::new();
+    for part in &definition.parts {
+        match &part.kind {
+            PartKind::Owner { role } | PartKind::SequenceOwner { role } | PartKind::StatisticsOwner { role }
+                if !config.no_owner =>
+            {
+                roles.extend([role.as_str()])
+            }
+            PartKind::Grant { roles: granted, grantor, .. } if !config.no_privileges => {
+                roles.extend(
+                    granted.iter().chain(grantor).map(String::as_str).filter(|r| !r.is_empty() && *r != "public"),
+                );
+            }
+            _ => {}
+        }
+    }
+    let mut missing = Vec::new();
+    for role in roles {
+        if !role.is_empty() && !catalog::role_exists(role)? {
+            missing.push(role.to_owned());
+        }
+    }
+    if !missing.is_empty() {
+        problems.push(
+            Problem::new("42704", "roles of the backup do not exist here")
+                .detail(format!("Missing: {}.", missing.join(", ")))
+                .hint(
+                    "Create them, or restore without owners and grants: {\"no_owner\": true, \"no_privileges\": true}.",
+                ),
         );
     }
     Ok(problems)

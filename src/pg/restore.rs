@@ -10,7 +10,7 @@ use super::catalog;
 use super::create::{self, Blueprint, Builder, Phase, carry, rehearse};
 use super::definition::{Definition, Definitions};
 use super::error::{Error, Result};
-use super::ffi::{Session, quote_literal, quote_table};
+use super::ffi::{Pinned, Session, quote_literal, quote_table};
 use super::ledger::{self, Restored};
 use super::load::{self, Loaded};
 use super::{claim, nodes, precheck, querylog};
@@ -127,11 +127,17 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
         None => return Err(problems.into()),
     };
     let Some(definition) = definitions.tables.get(&source) else { return Err(problems.into()) };
-    problems.extend(precheck::definition(definition, &definitions, &request.config)?);
+    let roles = precheck::roles(definition, &request.config)?;
+    let impossible = precheck::definition(definition, &definitions)?;
     let tablespaces = tablespaces(nodes.as_deref().unwrap_or_default());
-    if target_is_free {
-        problems.extend(rehearsal(definition, &request.target, None, &request.config, &tablespaces)?);
+    // The rehearsal would only tell the same again in other words.
+    if target_is_free && impossible.is_empty() {
+        let mut config = request.config.clone();
+        config.no_owner |= !roles.is_empty();
+        config.no_privileges |= !roles.is_empty();
+        problems.extend(rehearsal(definition, &request.target, None, &config, &tablespaces)?);
     }
+    problems.extend(impossible.into_iter().chain(roles));
     let Some(nodes) = nodes.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
 
     let (plan, plan_id) = match &request.stored {
@@ -166,7 +172,7 @@ fn make_plan(
     nodes: &[Node],
     log: querylog::QueryLog,
 ) -> Result<Plan> {
-    let schema = definitions.schema();
+    let schema = definitions.schema(source);
     let definition = definitions.tables.get(source);
     let profile = match (request.config.profile, definition) {
         (Switch::On, Some(definition)) => {
@@ -258,6 +264,11 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         pgrx::notice!("{} {} {}: {}", note.kind, note.object, note.what, note.because);
     }
     builder.run(Phase::BeforeLoad)?;
+    // An archive's points in time name their zone, and their texts must not depend on who restores it.
+    let rows_only = prepared.backup.like().is_some();
+    if !rows_only {
+        session.set("timezone", "UTC");
+    }
     let columns = load::load_columns(&request.target)?;
     let definition = prepared.definition()?;
     let data = prepared.backup.data(
@@ -267,7 +278,12 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
     )?;
     let loaded = load::load(data, &request.target, &columns, request.config.verify)?;
     all_sections(&prepared, &loaded)?;
-    let checksum = verify(&request.target, &columns, &loaded, request.config.verify)?;
+    let mut checksum = verify(&request.target, &columns, &loaded, request.config.verify)?;
+    if rows_only && checksum.is_some() {
+        // The rows were read in the caller's time zone; the ledger keeps what verify_table will find.
+        let _zone = Pinned::new(&[("timezone", "UTC")]);
+        checksum = Some(stored(&request.target, &columns)?);
+    }
     builder.run(Phase::AfterLoad)?;
     set_sequences(&blueprint, &loaded)?;
     Spi::run(&format!("ANALYZE {}", quote_table(&request.target)))?;
@@ -325,16 +341,21 @@ fn verify(target: &TableName, columns: &[load::LoadColumn], loaded: &Loaded, how
     if how == Verify::Count {
         return Ok(None);
     }
-    let Some(oid) = catalog::relation_oid(target)? else { return Ok(None) };
-    let mut stored = Checksum::default();
-    for (_, shard) in catalog::leaves(oid)? {
-        stored.merge(&load::content(&shard, columns, None)?.checksum);
-    }
+    let stored = stored(target, columns)?;
     if stored != loaded.stream {
         let show = |c: &Checksum| format!("{} rows with checksum {c}", c.rows);
         return Err(differ("content", show(&loaded.stream), show(&stored)).into());
     }
     Ok(Some(stored))
+}
+
+/// The checksum of what the table holds.
+fn stored(target: &TableName, columns: &[load::LoadColumn]) -> Result<Checksum> {
+    let mut stored = Checksum::default();
+    for (_, shard) in catalog::leaves(catalog::require_table(target)?)? {
+        stored.merge(&load::content(&shard, columns, None)?.checksum);
+    }
+    Ok(stored)
 }
 
 /// The sequences' last values, as the backup has them.

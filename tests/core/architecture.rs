@@ -1,4 +1,5 @@
 //! Who may import whom: the border between thinking and acting, and the order of the rooms.
+#![allow(clippy::expect_used, clippy::panic, reason = "a test's helpers")]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

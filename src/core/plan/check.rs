@@ -108,7 +108,7 @@ fn by_method(input: &PlanInput<'_>, key: &[String], columns: &[&Column], method:
         );
         return problems;
     }
-    problems.extend(columns.first().and_then(|c| values(input, c, method)));
+    problems.extend(columns.first().filter(|c| !c.generated).and_then(|c| values(input, c, method)));
     problems
 }
 
@@ -134,7 +134,7 @@ fn values(input: &PlanInput<'_>, column: &Column, method: Method) -> Option<Prob
         );
     }
     let Some(pieces) = split::pieces(method, profile, &column.type_name) else {
-        return Some(unknown().detail("It has a single value, or its type has no order that the text shows."));
+        return Some(unknown().detail("It has no value or only one, or its type has no order that the text shows."));
     };
     let asked = input.config.shard_count.filter(|n| *n > pieces || (method == Method::List && *n < 2))?;
     Some(

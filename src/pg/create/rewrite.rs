@@ -118,9 +118,16 @@ fn make_untagged<T>(tag: NodeTag) -> *mut T {
 
 fn drop_deferred_constraints(create: &mut pg_sys::CreateStmt, sharded: bool) {
     let keep = |list: *mut pg_sys::List| {
+        let mut dropped = false;
         items(list).fold(std::ptr::null_mut(), |kept, n| match writable::<pg_sys::Constraint>(n) {
-            Some(constraint) if is_deferred_to_after_load(constraint) => kept,
+            // DEFERRABLE and its like stand behind the column's constraint that they belong to.
+            Some(constraint) if dropped && is_attribute(constraint) => kept,
+            Some(constraint) if is_deferred_to_after_load(constraint) => {
+                dropped = true;
+                kept
+            }
             Some(constraint) => {
+                dropped = false;
                 // A partitioned table has no NO INHERIT; without children in the backup it meant nothing.
                 constraint.is_no_inherit &= !sharded;
                 append(kept, n.as_ptr())
@@ -139,6 +146,17 @@ fn drop_deferred_constraints(create: &mut pg_sys::CreateStmt, sharded: bool) {
     }
     create.tableElts = keep(create.tableElts);
     create.constraints = keep(create.constraints);
+}
+
+/// DEFERRABLE, INITIALLY DEFERRED and their opposites, which the grammar keeps beside a column's constraint.
+fn is_attribute(constraint: &pg_sys::Constraint) -> bool {
+    matches!(
+        constraint.contype,
+        ConstrType::CONSTR_ATTR_DEFERRABLE
+            | ConstrType::CONSTR_ATTR_NOT_DEFERRABLE
+            | ConstrType::CONSTR_ATTR_DEFERRED
+            | ConstrType::CONSTR_ATTR_IMMEDIATE
+    )
 }
 
 /// The storage parameters of the CREATE TABLE as an ALTER TABLE of a shard; None when it has none.
@@ -341,7 +359,7 @@ impl Rewriter<'_> {
         if command.subtype == AlterTableType::AT_ColumnDefault {
             self.sequences_in(def);
         } else if let Some(constraint) = writable::<pg_sys::Constraint>(def) {
-            self.constraint(constraint);
+            self.constraint(constraint, part);
         }
         Ok(())
     }
@@ -363,7 +381,10 @@ impl Rewriter<'_> {
             .any(|p| p.object == constraint && matches!(p.kind, PartKind::Unique { .. } | PartKind::Exclusion))
     }
 
-    fn constraint(&self, c: &mut pg_sys::Constraint) {
+    fn constraint(&self, c: &mut pg_sys::Constraint, part: &Part) {
+        if c.conname.is_null() && matches!(part.kind, PartKind::Unique { .. } | PartKind::ForeignKey { .. }) {
+            c.conname = palloc_text(&part.object);
+        }
         match c.contype {
             ConstrType::CONSTR_IDENTITY => {
                 for option in items(c.options).filter_map(writable::<pg_sys::DefElem>) {
@@ -374,6 +395,10 @@ impl Rewriter<'_> {
                 return;
             }
             ConstrType::CONSTR_FOREIGN => {
+                // A name without a schema means one of the script's search_path, not of ours.
+                if let PartKind::ForeignKey { references, .. } = &part.kind {
+                    c.pktable = range_var(references);
+                }
                 self.to_itself(&mut c.pktable);
                 return;
             }
@@ -423,8 +448,9 @@ impl Rewriter<'_> {
 
     /// A constraint written inside CREATE TABLE, as an ALTER TABLE of its own.
     fn inline<'t>(&self, n: Node<'t>, place: usize, part: &Part) -> Result<Node<'t>> {
-        let found = n.get::<pg_sys::CreateStmt>().and_then(|create| inline_constraints(create).into_iter().nth(place));
-        let Some((column, constraint)) = found else { return Err(unexpected(&part.text)) };
+        let all = n.get::<pg_sys::CreateStmt>().map(inline_constraints).unwrap_or_default();
+        let Some((column, constraint)) = all.get(place).cloned() else { return Err(unexpected(&part.text)) };
+        let attributes: Vec<_> = all.iter().skip(place + 1).map(|(_, c)| c.contype).collect();
         let Some(constraint) = node(std::ptr::from_ref(constraint).cast_mut()).and_then(writable::<pg_sys::Constraint>)
         else {
             return Err(unexpected(&part.text));
@@ -436,9 +462,19 @@ impl Rewriter<'_> {
             } else {
                 constraint.keys = keys;
             }
+            for attribute in attributes {
+                match attribute {
+                    ConstrType::CONSTR_ATTR_DEFERRABLE => constraint.deferrable = true,
+                    ConstrType::CONSTR_ATTR_DEFERRED => {
+                        (constraint.deferrable, constraint.initdeferred) = (true, true);
+                    }
+                    ConstrType::CONSTR_ATTR_NOT_DEFERRABLE | ConstrType::CONSTR_ATTR_IMMEDIATE => {}
+                    _ => break,
+                }
+            }
         }
         constraint.initially_valid = true;
-        self.constraint(constraint);
+        self.constraint(constraint, part);
         let command = make::<pg_sys::AlterTableCmd>();
         // SAFETY: just made, zeroed.
         unsafe {

@@ -137,5 +137,9 @@ fn name_it(mut problem: Problem, action: &Action<'_>) -> Problem {
         Some(detail) => format!("{fact} {detail}"),
         None => fact,
     });
+    // Something that it refers to is not here: a schema, type, function, collation, table.
+    if problem.hint.is_none() && matches!(problem.sqlstate.as_str(), "3F000" | "42704" | "42883" | "42P01") {
+        problem = problem.hint("Restore what the table needs first, for example with pg_restore --section=pre-data.");
+    }
     problem
 }

@@ -18,7 +18,13 @@ pub fn column(def: &pg_sys::ColumnDef) -> Column {
         hashable: false,
         orderable: false,
     };
-    describe_type(&mut column, def.typeName);
+    if let Some(stored) = serial_type(def) {
+        column.type_name = stored.to_owned();
+        (column.not_null, column.unique_by_default) = (true, true);
+        (column.hashable, column.orderable) = (true, true);
+    } else {
+        describe_type(&mut column, def.typeName);
+    }
     for constraint in items(def.constraints).filter_map(|c| c.get::<pg_sys::Constraint>()) {
         match constraint.contype {
             ConstrType::CONSTR_NOTNULL | ConstrType::CONSTR_PRIMARY => column.not_null = true,
@@ -29,6 +35,19 @@ pub fn column(def: &pg_sys::ColumnDef) -> Column {
         }
     }
     column
+}
+
+/// The type that a column declared as one of the serial types stores: they are words of CREATE TABLE, not types.
+pub fn serial_type(def: &pg_sys::ColumnDef) -> Option<&'static str> {
+    match strings(crate::pg::tree::field(def.typeName)?.names).as_slice() {
+        [name] => match name.as_str() {
+            "smallserial" | "serial2" => Some("smallint"),
+            "serial" | "serial4" => Some("integer"),
+            "bigserial" | "serial8" => Some("bigint"),
+            _ => None,
+        },
+        _ => None,
+    }
 }
 
 /// A default that gives a new value to each row: a sequence or a random uuid.

@@ -6,6 +6,7 @@
 //! [`Schema`], all tables of the backup included.
 
 mod columns;
+mod facts;
 mod like;
 mod read;
 
@@ -30,9 +31,11 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// The planner's view: every table that holds rows of its own kind (partitions count as their parent).
-    pub fn schema(&self) -> Schema {
-        Schema::new(self.tables.values().filter(|d| d.partition_of.is_none()).map(|d| d.table.clone()).collect())
+    /// The planner's view: every table that holds rows of its own kind (partitions count as their parent), and `source`
+    /// in any case.
+    pub fn schema(&self, source: &TableName) -> Schema {
+        let seen = |d: &&Definition| d.partition_of.is_none() || d.table.name == *source;
+        Schema::new(self.tables.values().filter(seen).map(|d| d.table.clone()).collect())
     }
 
     /// Which tables with rows of `name` have no data section among `met`? A dump made with --load-via-partition-root has

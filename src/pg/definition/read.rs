@@ -1,8 +1,10 @@
 //! Filing a script's statements under the tables that they are about.
 
 use super::columns::{column, inline_constraints, is_deferred_to_after_load, makes_unique};
+use super::facts::{
+    checks_without_heirs, free_name, identity_sequence, implied_sequences, reference_clause, what_it_is_of,
+};
 use super::{Definition, Definitions, Inbound, Of, Origin, Part, PartKind};
-use crate::pg::ffi::quote_ident;
 use crate::pg::tree::{self, Node, field, items, node, qualified, string, strings, table_name, text};
 use foreshard_core::model::{ForeignKey, Table, TableName, UniqueKey};
 use pgrx::pg_sys::{self, AlterTableType as At, ConstrType, NodeTag, ObjectType};
@@ -206,11 +208,11 @@ impl Reader {
         let mut parts = Vec::new();
         for (i, (on, constraint)) in inline_constraints(s).into_iter().enumerate() {
             if is_deferred_to_after_load(constraint) {
-                let kind = self.constraint(&mut table, constraint, on.as_deref());
-                let object = text(constraint.conname).or(on).unwrap_or_default();
+                let (kind, object) = self.constraint(&mut table, constraint, on.as_deref());
                 parts.push(Part { kind, object, text: statement.to_owned(), origin: Origin::Inline(i), of: None });
             }
         }
+        let sequences = implied_sequences(s, &name);
         let relation = field(s.relation);
         let persistence = relation.map_or(0, |r| r.relpersistence as u8);
         let inherits = items(s.inhRelations)
@@ -229,7 +231,7 @@ impl Reader {
                 unlogged: persistence == pg_sys::RELPERSISTENCE_UNLOGGED,
                 tablespace: text(s.tablespacename).unwrap_or_else(|| self.tablespace.clone()),
                 access_method: text(s.accessMethod).unwrap_or_else(|| self.access_method.clone()),
-                sequences: Vec::new(),
+                sequences,
                 referenced_by: Vec::new(),
                 no_inherit: checks_without_heirs(s),
                 identity: inline_constraints(s)
@@ -241,14 +243,20 @@ impl Reader {
         );
     }
 
-    /// Notes a key or reference for the planner and says what kind of part it is.
-    fn constraint(&self, table: &mut Table, c: &pg_sys::Constraint, on: Option<&str>) -> PartKind {
-        let name = text(c.conname).unwrap_or_default();
+    /// Notes a key or reference for the planner and says what kind of part it is, and its name: the one that the server
+    /// would give, where the script gives none.
+    fn constraint(&self, table: &mut Table, c: &pg_sys::Constraint, on: Option<&str>) -> (PartKind, String) {
         let columns = |list: *mut pg_sys::List| -> Vec<String> {
             let named = strings(list);
             if named.is_empty() { on.map(str::to_owned).into_iter().collect() } else { named }
         };
-        match c.contype {
+        let name = text(c.conname).unwrap_or_else(|| match c.contype {
+            ConstrType::CONSTR_PRIMARY => format!("{}_pkey", table.name.name),
+            ConstrType::CONSTR_UNIQUE => free_name(table, &columns(c.keys), "key"),
+            ConstrType::CONSTR_FOREIGN => free_name(table, &columns(c.fk_attrs), "fkey"),
+            _ => String::new(),
+        });
+        let kind = match c.contype {
             ConstrType::CONSTR_PRIMARY | ConstrType::CONSTR_UNIQUE => {
                 let primary = c.contype == ConstrType::CONSTR_PRIMARY;
                 let columns = columns(c.keys);
@@ -257,13 +265,13 @@ impl Reader {
                         column.not_null = true;
                     }
                 }
-                table.unique_keys.push(UniqueKey { name, columns: columns.clone(), primary });
+                table.unique_keys.push(UniqueKey { name: name.clone(), columns: columns.clone(), primary });
                 PartKind::Unique { columns, primary }
             }
             ConstrType::CONSTR_FOREIGN => {
                 let references = table_name(c.pktable, &self.schema).unwrap_or_else(|| table.name.clone());
                 table.foreign_keys.push(ForeignKey {
-                    name,
+                    name: name.clone(),
                     columns: columns(c.fk_attrs),
                     references: references.clone(),
                     referenced_columns: strings(c.pk_attrs),
@@ -273,7 +281,8 @@ impl Reader {
             ConstrType::CONSTR_EXCLUSION => PartKind::Exclusion,
             ConstrType::CONSTR_CHECK => PartKind::Check { validated: !c.skip_validation },
             _ => PartKind::Unknown,
-        }
+        };
+        (kind, name)
     }
 
     fn alter_table(&mut self, s: &pg_sys::AlterTableStmt, statement: &str) {
@@ -283,6 +292,10 @@ impl Reader {
         match s.objtype {
             ObjectType::OBJECT_TABLE => {}
             ObjectType::OBJECT_INDEX => {
+                // The old partitions are not rebuilt, nor are the parts of an index on them.
+                if commands.iter().any(|c| c.subtype == At::AT_AttachPartition) {
+                    return;
+                }
                 let table = self.belongs.get(&name).cloned();
                 let columns = commands.iter().all(|c| c.subtype == At::AT_SetStatistics);
                 let part = Part {
@@ -354,8 +367,7 @@ impl Reader {
                 let Some(constraint) = node(c.def).and_then(|d| d.get::<pg_sys::Constraint>()) else {
                     return (PartKind::Unknown, named);
                 };
-                let kind = self.constraint(table, constraint, None);
-                return (kind, text(constraint.conname).unwrap_or_default());
+                return self.constraint(table, constraint, None);
             }
             At::AT_ColumnDefault | At::AT_AddIdentity => {
                 let unique = c.subtype == At::AT_AddIdentity || makes_unique(node(c.def));
@@ -489,70 +501,4 @@ impl Reader {
             _ => {}
         }
     }
-}
-
-/// The index or trigger that a command names.
-fn what_it_is_of(command: &pg_sys::AlterTableCmd) -> Option<Of> {
-    match command.subtype {
-        At::AT_ClusterOn => text(command.name).map(Of::Index),
-        At::AT_ReplicaIdentity => {
-            let identity = node(command.def)?.get::<pg_sys::ReplicaIdentityStmt>()?;
-            text(identity.name).map(Of::Index)
-        }
-        At::AT_EnableTrig | At::AT_EnableAlwaysTrig | At::AT_EnableReplicaTrig | At::AT_DisableTrig => {
-            text(command.name).map(Of::Trigger)
-        }
-        _ => None,
-    }
-}
-
-/// The sequence that ADD GENERATED … AS IDENTITY (SEQUENCE NAME …) creates.
-fn identity_sequence(command: &pg_sys::AlterTableCmd, schema: &str) -> Option<TableName> {
-    let identity = node(command.def)?.get::<pg_sys::Constraint>().filter(|_| command.subtype == At::AT_AddIdentity)?;
-    let name = items(identity.options)
-        .filter_map(|o| o.get::<pg_sys::DefElem>())
-        .find(|o| text(o.defname).as_deref() == Some("sequence_name"))?;
-    qualified(&node(name.arg).map(|a| strings(a.as_ptr().cast()))?, schema)
-}
-
-fn checks_without_heirs(create: &pg_sys::CreateStmt) -> Vec<String> {
-    inline_constraints(create)
-        .into_iter()
-        .filter(|(_, c)| c.contype == ConstrType::CONSTR_CHECK && c.is_no_inherit)
-        .map(|(on, c)| text(c.conname).or(on).unwrap_or_default())
-        .collect()
-}
-
-/// What a foreign key says behind the columns that it refers to, as the server would write it.
-fn reference_clause(c: &pg_sys::Constraint) -> String {
-    let action = |letter: std::ffi::c_char| match letter as u8 {
-        pg_sys::FKCONSTR_ACTION_RESTRICT => Some("RESTRICT"),
-        pg_sys::FKCONSTR_ACTION_CASCADE => Some("CASCADE"),
-        pg_sys::FKCONSTR_ACTION_SETNULL => Some("SET NULL"),
-        pg_sys::FKCONSTR_ACTION_SETDEFAULT => Some("SET DEFAULT"),
-        _ => None,
-    };
-    let mut clause = String::new();
-    if c.fk_matchtype as u8 == pg_sys::FKCONSTR_MATCH_FULL {
-        clause.push_str(" MATCH FULL");
-    }
-    if let Some(action) = action(c.fk_upd_action) {
-        clause.push_str(&format!(" ON UPDATE {action}"));
-    }
-    if let Some(action) = action(c.fk_del_action) {
-        clause.push_str(&format!(" ON DELETE {action}"));
-        let only = crate::pg::compat::delete_columns(c);
-        if !only.is_empty() {
-            let only: Vec<String> = only.iter().map(|column| quote_ident(column)).collect();
-            clause.push_str(&format!(" ({})", only.join(", ")));
-        }
-    }
-    for (said, words) in
-        [(c.deferrable, " DEFERRABLE"), (c.initdeferred, " INITIALLY DEFERRED"), (c.skip_validation, " NOT VALID")]
-    {
-        if said {
-            clause.push_str(words);
-        }
-    }
-    clause
 }

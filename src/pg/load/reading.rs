@@ -7,7 +7,7 @@ use crate::pg::ffi;
 use foreshard_core::backup::profile::{Profiler, ValueOrder};
 use foreshard_core::backup::rows::{RowFormat, RowReader};
 use foreshard_core::model::config::BackupFormat;
-use foreshard_core::model::{Problem, Table, TableProfile};
+use foreshard_core::model::{Column, Problem, Table, TableProfile};
 
 /// Splits the bytes of one section into rows in the database's encoding.
 #[derive(Debug)]
@@ -69,6 +69,7 @@ pub fn profile(mut data: Data, table: &Table) -> Result<TableProfile> {
     let mut line: Vec<Option<Vec<u8>>> = Vec::new();
     let mut chunk = Vec::new();
     while let Some(section) = data.next_section()? {
+        known_once(&section, &stored, table)?;
         let places: Vec<Option<usize>> = match &section.columns {
             None => (0..stored.len()).map(Some).collect(),
             Some(names) => stored.iter().map(|c| names.iter().position(|n| *n == c.name)).collect(),
@@ -92,6 +93,28 @@ pub fn profile(mut data: Data, table: &Table) -> Result<TableProfile> {
     }
     data.finish()?;
     Ok(profiler.finish())
+}
+
+/// The columns of a section are the table's, each of them once.
+fn known_once(section: &Section, stored: &[&Column], table: &Table) -> Result<()> {
+    let names = section.columns.as_deref().unwrap_or_default();
+    let mut problems = Vec::new();
+    for (i, name) in names.iter().enumerate() {
+        if !stored.iter().any(|c| c.name == *name) {
+            problems.push(
+                Problem::new("42703", format!("column \"{name}\" of the rows is not in the table"))
+                    .detail(format!(
+                        "Values can be loaded into {} of {}.",
+                        stored.iter().map(|c| c.name.as_str()).collect::<Vec<_>>().join(", "),
+                        table.name
+                    ))
+                    .hint("Names are compared as they are, case included."),
+            );
+        } else if names.iter().take(i).any(|other| other == name) {
+            problems.push(Problem::new("42701", format!("column \"{name}\" of the rows is named twice")));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
 }
 
 /// A row of a section that lacks columns of the table cannot be compared value by value.

@@ -201,6 +201,10 @@ impl RowReader {
         self.decoded.clear();
         self.decoded.shrink_to(KEPT_CAPACITY);
         self.format.split(line, &mut self.fields, &mut self.decoded);
+        // The row of a table without columns is an empty line, not a line with one empty field.
+        if self.expected == Some(0) && line.is_empty() {
+            self.fields.clear();
+        }
         let mut row = Row { number: 0, line, decoded: &self.decoded, fields: &self.fields };
         if self.format.header && self.header.is_none() {
             let name = |field: Option<&[u8]>| String::from_utf8_lossy(field.unwrap_or_default()).into_owned();
