@@ -349,8 +349,12 @@ mod tests {
              ALTER TABLE ONLY m ATTACH PARTITION m_2 DEFAULT;
              ALTER TABLE ONLY m_2 ATTACH PARTITION m_2_1 FOR VALUES IN (1);",
         );
-        let tables: Vec<String> = found.schema().tables.iter().map(|t| t.name.to_string()).collect();
-        assert_eq!(tables, ["public.kid", "public.m", "public.old"]);
+        let tables = |source: &str| -> Vec<String> {
+            found.schema(&name(source)).tables.iter().map(|t| t.name.to_string()).collect()
+        };
+        assert_eq!(tables("m"), ["public.kid", "public.m", "public.old"]);
+        // A partition that is restored by itself is seen as a table.
+        assert_eq!(tables("m_1"), ["public.kid", "public.m", "public.m_1", "public.old"]);
         let data: Vec<String> = found.data_tables(&name("m")).iter().map(|t| t.name.clone()).collect();
         assert_eq!(data, ["m", "m_1", "m_2", "m_2_1"]);
         assert!(found.tables[&name("m")].partitioned && found.tables[&name("m_2")].partitioned);

@@ -8,4 +8,5 @@ mod parse;
 mod query_log;
 mod route;
 mod show;
+mod texts;
 mod workload;

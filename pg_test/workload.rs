@@ -17,7 +17,7 @@ fn schema() -> Schema {
     }
     let found = reader.finish();
     assert_eq!(found.unreadable, []);
-    found.schema()
+    found.schema(&TableName::new("public", "orders"))
 }
 
 fn log<'a>(texts: impl IntoIterator<Item = &'a str>) -> Vec<LogEntry> {

@@ -52,6 +52,21 @@ pub fn constant_text(node: super::tree::Node<'_>) -> Option<String> {
     }
 }
 
+/// The output list of RETURNING: a field of the statement until 17, inside a clause since.
+#[cfg(not(feature = "pg18"))]
+macro_rules! returning {
+    ($statement:expr) => {
+        $statement.returningList
+    };
+}
+#[cfg(feature = "pg18")]
+macro_rules! returning {
+    ($statement:expr) => {
+        $crate::pg::tree::field($statement.returningClause).map_or(std::ptr::null_mut(), |clause| clause.exprs)
+    };
+}
+pub(super) use returning;
+
 /// The value of an integer constant; None for other nodes.
 pub fn constant_integer(node: super::tree::Node<'_>) -> Option<i32> {
     let constant = node.get::<pg_sys::A_Const>()?;

@@ -319,10 +319,8 @@ pub fn database_encoding() -> i32 {
 
 /// The number of an encoding; None when there is none of that name.
 pub fn encoding_number(name: &str) -> Option<i32> {
-    let name = cstring(name);
-    // SAFETY: a NUL-terminated name.
-    let number = unsafe { pg_sys::pg_char_to_encoding(name.as_ptr()) };
-    (number >= 0).then_some(number)
+    let query = "SELECT pg_catalog.pg_char_to_encoding($1::pg_catalog.name)";
+    pgrx::Spi::get_one_with_args::<i32>(query, &[name.into()]).ok().flatten().filter(|number| *number >= 0)
 }
 
 /// Text of another encoding in the database's.

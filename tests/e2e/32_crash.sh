@@ -45,7 +45,7 @@ for where in profile load; do
     check "and its files are gone with it" "" "$(traces | sed -n 9p)"
 done
 
-for where in definitions load verify indexes; do
+for where in profile load verify indexes; do
     meet $where
     kill -KILL "$(backend)"
     wait $victim || true

@@ -77,6 +77,7 @@ cat >"$dir/hostile.sql" <<SQL
 \\copy victim to program 'touch $dir/escaped'
 SET ROLE quiet;
 SET SESSION AUTHORIZATION quiet;
+RESET SESSION AUTHORIZATION;
 SET search_path = evil, public;
 SET statement_timeout = 1;
 CREATE SCHEMA evil;
@@ -138,7 +139,7 @@ state() {
     echo "settings $(sql main "SELECT count(*) FROM pg_file_settings WHERE sourcefile ~ 'auto.conf'")"
 }
 before=$(state)
-check_error "an index that would hide behind one of that name is refused" "42P07: relation \"taken\" already exists" main \
+check_error "an index that would hide behind one of that name is refused" '\[42P07\] relation "taken" already exists' main \
     "$(restore hostile.sql)"
 check "and nothing has happened" "$before" "$(state)"
 sed -i '/INDEX IF NOT EXISTS taken/d' "$dir/hostile.sql"

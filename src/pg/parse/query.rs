@@ -2,6 +2,7 @@
 
 use super::MAX_DEPTH;
 use super::expr::{self, expression};
+use crate::pg::compat::returning;
 use crate::pg::tree::{Node, field, items, node, string, text};
 use foreshard_core::model::statement::{Expr, FromItem, Query, StatementKind, TableRef};
 use pgrx::pg_sys;
@@ -23,7 +24,7 @@ pub fn statement(n: Node<'_>, depth: usize) -> Option<Query> {
         q.from = from(s.fromClause, depth)?;
         q.filter = expr::optional(s.whereClause, depth)?;
         q.assigned = assignments(s.targetList, depth)?;
-        q.outputs = outputs(s.returningList, depth)?;
+        q.outputs = outputs(returning!(s), depth)?;
         Some(q)
     } else if let Some(s) = n.get::<pg_sys::DeleteStmt>() {
         let mut q = Query::new(StatementKind::Delete);
@@ -31,7 +32,7 @@ pub fn statement(n: Node<'_>, depth: usize) -> Option<Query> {
         q.target = table(s.relation);
         q.from = from(s.usingClause, depth)?;
         q.filter = expr::optional(s.whereClause, depth)?;
-        q.outputs = outputs(s.returningList, depth)?;
+        q.outputs = outputs(returning!(s), depth)?;
         Some(q)
     } else if let Some(s) = n.get::<pg_sys::CopyStmt>() {
         match node(s.query) {
@@ -124,7 +125,7 @@ fn insert(s: &pg_sys::InsertStmt, depth: usize) -> Option<Query> {
     if let Some(conflict) = field(s.onConflictClause) {
         q.assigned = assignments(conflict.targetList, depth)?;
     }
-    q.outputs = outputs(s.returningList, depth)?;
+    q.outputs = outputs(returning!(s), depth)?;
     Some(q)
 }
 
