@@ -172,7 +172,7 @@ fn make_plan(
     nodes: &[Node],
     log: querylog::QueryLog,
 ) -> Result<Plan> {
-    let schema = definitions.schema_for(source);
+    let schema = definitions.schema(source);
     let definition = definitions.tables.get(source);
     let profile = match (request.config.profile, definition) {
         (Switch::On, Some(definition)) => {

@@ -31,16 +31,11 @@ pub struct Definitions {
 }
 
 impl Definitions {
-    /// The planner's view: every table that holds rows of its own kind (partitions count as their parent).
-    pub fn schema(&self) -> Schema {
-        Schema::new(self.tables.values().filter(|d| d.partition_of.is_none()).map(|d| d.table.clone()).collect())
-    }
-
-    /// The same with `source` in it even when it is a partition: that is then restored as a table of its own.
-    pub fn schema_for(&self, source: &TableName) -> Schema {
-        let mut schema = self.schema();
-        schema.tables.extend(self.tables.get(source).map(|d| d.table.clone()));
-        Schema::new(schema.tables)
+    /// The planner's view: every table that holds rows of its own kind (partitions count as their parent), and `source`
+    /// in any case.
+    pub fn schema(&self, source: &TableName) -> Schema {
+        let seen = |d: &&Definition| d.partition_of.is_none() || d.table.name == *source;
+        Schema::new(self.tables.values().filter(seen).map(|d| d.table.clone()).collect())
     }
 
     /// Which tables with rows of `name` have no data section among `met`? A dump made with --load-via-partition-root has
