@@ -36,7 +36,7 @@ anonymous() { awk '/^RssAnon/ { print $2 }' "/proc/$1/status" 2>/dev/null || ech
 
 # Samples a restore ten times a second.
 measure() {
-    local table=$1 pid child arguments phase kilobytes restorer=0 peak=0 base=0 last=0 now
+    local table=$1 pid child arguments phase kilobytes restorer=0 peak=0 base=0 last=0 now profiler=""
     local -A seconds=() peaks=()
     PGAPPNAME=bench run -o "$work/out" -c "SET client_min_messages = error" -c "SELECT pg_sleep(0.5)" -c "SELECT rows, seconds
         FROM restore_table('public.$table', '$work/main/backups/$table.dump',
@@ -52,7 +52,10 @@ measure() {
         [ -z "$child" ] || arguments=$(tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null || true)
         case $arguments in
             *--schema-only*) phase=definitions ;;
-            *--data-only*) [ "${phase:-}" != load ] && [ -z "${seconds[after profile]:-}" ] && phase=profile || phase=load ;;
+            *--data-only*)
+                profiler=${profiler:-$child}
+                [ "$child" = "$profiler" ] && phase=profile || phase=load
+                ;;
             *) case ${phase:-} in
                 profile | "after profile") phase="after profile" ;;
                 load | "verify, indexes") phase="verify, indexes" ;;
@@ -74,7 +77,7 @@ measure() {
     done
     wait $session
     printf '%-7s %5s MB: backend %3s MB at its start, %3s MB at most; pg_restore %s MB; %s rows in %.1f s\n' "$table" \
-        "$(run -c "SELECT (SELECT sum(pg_table_size(s.shard)) FROM foreshard.shards s) / 1048576")" \
+        "$(run -c "SELECT (SELECT sum(pg_table_size(s.shard)) FROM foreshard.shards s)::bigint / 1048576")" \
         $((base / 1024)) $((peak / 1024)) $((restorer / 1024)) $(tail -n 1 "$work/out" | tr '|' ' ')
     for phase in definitions other profile "after profile" load "verify, indexes"; do
         [ -z "${seconds[$phase]:-}" ] || printf '    %-16s %6.1f s, %3s MB\n' "$phase" \

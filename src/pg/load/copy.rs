@@ -10,15 +10,16 @@ use super::canonical::Canonical;
 use super::reading::{Reading, cannot_compare, places};
 use crate::pg::archive::{Data, Section, SequenceState};
 use crate::pg::error::Result;
-use crate::pg::ffi::cstring;
+use crate::pg::ffi::{cstring, problem_of};
 use foreshard_core::backup::checksum::{Checksum, RowHasher};
 use foreshard_core::backup::rows::Row;
 use foreshard_core::model::config::Verify;
 use foreshard_core::model::{Problem, TableName};
 use parking_lot::{Mutex, const_mutex};
-use pgrx::{PgMemoryContexts, pg_sys};
+use pgrx::{PgMemoryContexts, PgTryBuilder, pg_sys};
 use std::collections::BTreeSet;
-use std::ffi::{c_int, c_void};
+use std::ffi::{CStr, c_int, c_void};
+use std::panic::AssertUnwindSafe;
 
 #[derive(Debug)]
 pub struct Loaded {
@@ -38,7 +39,7 @@ pub fn load(mut data: Data, target: &TableName, columns: &[LoadColumn], verify: 
     while let Some(section) = data.next_section()? {
         let tee = Tee::new(&section, columns, verify)?;
         let feeding = Feeding::begin(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, ended: false });
-        rows += copy(target, &section);
+        rows += named_by_line(|| copy(target, &section))?;
         let Some(feed) = feeding.end() else {
             return Err(Problem::new("XX000", "the source of COPY is gone").into());
         };
@@ -188,6 +189,55 @@ unsafe extern "C-unwind" fn next_bytes(out: *mut c_void, _at_least: c_int, at_mo
         }
         Err(error) => error.raise("the load"),
     }
+}
+
+/// Runs COPY; its ERROR comes back as a problem whose detail says where in the rows it was. COPY says that in the
+/// CONTEXT of its error, which pgrx drops on the way: it is read where it is made.
+fn named_by_line(copy: impl FnOnce() -> u64) -> Result<u64> {
+    #[pgrx::pg_guard]
+    unsafe extern "C-unwind" fn note(place: *mut c_void) {
+        // SAFETY: called while an error is being reported, after COPY's own callback, with the pointer given below. The
+        // copy of the error must not lie in ErrorContext.
+        unsafe {
+            let context = pg_sys::MemoryContextSwitchTo(pg_sys::TopTransactionContext);
+            let error = pg_sys::CopyErrorData();
+            let said = (*error).context;
+            if !said.is_null() {
+                *place.cast::<Option<String>>() = Some(CStr::from_ptr(said).to_string_lossy().into_owned());
+            }
+            pg_sys::FreeErrorData(error);
+            pg_sys::MemoryContextSwitchTo(context);
+        }
+    }
+    let mut place: Option<String> = None;
+    // SAFETY: reads the head of the list of callbacks, which is put back below.
+    let outer = unsafe { pg_sys::error_context_stack };
+    let mut callback =
+        pg_sys::ErrorContextCallback { previous: outer, callback: Some(note), arg: (&raw mut place).cast() };
+    // SAFETY: the callback and what it points to outlive the call; an ERROR puts the list back as well.
+    unsafe { pg_sys::error_context_stack = &raw mut callback };
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| Ok(copy())))
+        .catch_others(|error| {
+            let problem = problem_of(&error);
+            // Whoever wants us to stop is not interested in the line.
+            if problem.sqlstate.starts_with("57") { error.rethrow() } else { Err(problem) }
+        })
+        .finally(|| {
+            // SAFETY: what it was before.
+            unsafe { pg_sys::error_context_stack = outer };
+        })
+        .execute();
+    outcome.map_err(|mut problem| {
+        // A callback that failed has not put its source back: then it is the backup, not a row of it.
+        if let Some(place) = place.filter(|_| FEED.lock().is_some()) {
+            let place = place.lines().next().unwrap_or_default();
+            problem.detail = Some(match problem.detail {
+                Some(detail) => format!("{detail} At {place}."),
+                None => format!("At {place}."),
+            });
+        }
+        problem.into()
+    })
 }
 
 /// COPY of one section through the server's own code; gives the number of rows stored.
