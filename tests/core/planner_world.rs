@@ -7,7 +7,8 @@ use foreshard_core::model::schema::{Column, ForeignKey, Schema, Table, TableName
 use foreshard_core::model::statement::StatementKind;
 use foreshard_core::model::workload::{Coverage, Family, JoinEdge, StatementUse, TableUse, Workload, WorkloadProfile};
 use foreshard_core::model::{Candidate, ColumnProfile, Config, Node, Plan, Problem, TableProfile};
-use foreshard_core::plan::{PlanInput, plan};
+use foreshard_core::plan::{PlacedTable, PlanInput, TableSize, plan};
+use std::collections::BTreeMap;
 
 pub(crate) fn name(table: &str) -> TableName {
     TableName::new("public", table)
@@ -207,6 +208,8 @@ pub(crate) struct World {
     pub(crate) profile: Option<TableProfile>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) config: Config,
+    pub(crate) sizes: BTreeMap<TableName, TableSize>,
+    pub(crate) placed: Vec<PlacedTable>,
 }
 
 impl World {
@@ -217,6 +220,8 @@ impl World {
             profile: None,
             nodes: nodes(&["a", "b"]),
             config: Config::default(),
+            sizes: BTreeMap::new(),
+            placed: Vec::new(),
         }
     }
     pub(crate) fn profiled(mut self, profile: TableProfile) -> Self {
@@ -234,6 +239,8 @@ impl World {
             schema: &self.schema,
             workload: &self.workload,
             profile: self.profile.as_ref(),
+            sizes: &self.sizes,
+            placed: &self.placed,
             nodes: &self.nodes,
             config: &self.config,
             notes: Vec::new(),
