@@ -91,6 +91,26 @@ pub fn plan_with(input: &PlanInput<'_>, exact: &HashShares<'_>) -> Result<Plan, 
     assemble(input, &subject, ranked, &joint, chosen, free, exact)
 }
 
+/// The objective that a plan is chosen by: costs of the choices of the target (first) and of the tables that it can
+/// matter to, with the choices' names. For proofs: the plan's own search works on the same costs.
+pub fn objective(
+    input: &PlanInput<'_>,
+    exact: &HashShares<'_>,
+    breadth: Breadth,
+) -> Option<(search::Costs, Vec<(TableName, Vec<String>)>)> {
+    let table = input.schema.get(&input.source)?;
+    let context = context(input, input.config.workload.unwrap_or(input.workload.profile));
+    let subject = Subject::new(table, &context, input.profile);
+    let demand = demand(input, table);
+    let mut options = options::of_target(&subject, input, &demand, &BTreeMap::new(), exact, breadth);
+    options.retain(|o| o.candidate.rejected.is_none());
+    let variables = options::variables(&subject, &options, input, &demand, exact, breadth);
+    let joint = joint::Joint::new(&context, demand.nodes, variables);
+    let name = |v: &joint::Value| format!("{}({})", v.method.name(), v.key.join(","));
+    let names = joint.variables.iter().map(|v| (v.table.clone(), v.values.iter().map(name).collect()));
+    Some((joint.costs.clone(), names.collect()))
+}
+
 fn context<'a>(input: &PlanInput<'a>, kind: crate::model::WorkloadProfile) -> Context<'a> {
     let profiled = input.profile.map(|p| (&input.source, p));
     Context::new(input.schema, input.workload, kind, profiled, input.sizes)
@@ -123,7 +143,6 @@ fn assemble(
         return Err(vec![Problem::new("XX000", "the chosen candidate is missing")]);
     };
     let count = choice.scored.count.clone();
-    let _ = joint;
     let mut candidates: Vec<_> = ranked.into_iter().map(|r| r.scored.candidate).collect();
     let instead = free.filter(|f| *f != chosen).and_then(|f| candidates.get(f)).map(choose::name_of);
     if let Some(candidate) = candidates.get_mut(chosen)
@@ -155,6 +174,9 @@ fn assemble(
         layout,
         count,
         notes: all_notes,
+        joint: Some(joint.describe(&choice.completed, input)),
+        confidence: None,
+        flip: None,
         hash: String::new(),
     };
     plan.hash = hash(&plan)?;

@@ -202,6 +202,7 @@ pub(crate) fn nodes(names: &[&str]) -> Vec<Node> {
     names.iter().map(node).collect()
 }
 
+#[derive(Debug)]
 pub(crate) struct World {
     pub(crate) schema: Schema,
     pub(crate) workload: Workload,
@@ -226,6 +227,14 @@ impl World {
     }
     pub(crate) fn profiled(mut self, profile: TableProfile) -> Self {
         self.profile = Some(profile);
+        self
+    }
+    /// `(table, rows, bytes)`
+    pub(crate) fn sized(mut self, sizes: &[(&str, u64, u64)]) -> Self {
+        let size = |(table, rows, bytes): &(&str, u64, u64)| {
+            (name(table), TableSize { rows: Some(*rows), bytes: Some(*bytes) })
+        };
+        self.sizes.extend(sizes.iter().map(size));
         self
     }
     pub(crate) fn config(mut self, json: serde_json::Value) -> Self {

@@ -14,6 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 const MOSTLY_READ: f64 = 0.01;
 /// Share of a table's uses that must find their row by a unique key for the table to be a look-up table. Assumed.
 const LOOKED_UP: f64 = 0.9;
+/// Share of the log that a family of columns fixes for the load to be said to belong to its values. Assumed: a majority.
+const MOST_OF_THE_LOAD: f64 = 0.5;
 /// Size of a look-up table against the largest of its statement where nothing tells. Assumed.
 const LOOKUP_SIZE: f64 = 0.01;
 
@@ -93,6 +95,7 @@ impl<'a> Context<'a> {
             homed_total: 0.0,
             bytes: BTreeMap::new(),
         };
+        context.find_homes();
         context.copyable = context.find_copyable();
         context.find_homes();
         context.find_sizes(profiled, sizes);
@@ -173,11 +176,24 @@ impl<'a> Context<'a> {
                     by_key += if unique(found) { statement.calls } else { 0.0 };
                 }
             }
-            all > 0.0 && by_key >= LOOKED_UP * all && self.written_share(&table.name) <= MOSTLY_READ
+            let read = all > 0.0 && by_key >= LOOKED_UP * all && self.written_share(&table.name) <= MOSTLY_READ;
+            read && !self.owns_the_load(table)
         };
         let found: BTreeSet<&TableName> = self.schema.tables.iter().filter(is_lookup).map(|t| &t.name).collect();
         let others = self.statements.iter().flat_map(|s| &s.statement.tables).any(|u| !found.contains(&u.table));
         if others { found } else { BTreeSet::new() }
+    }
+
+    /// The table has a row for each value by which most of the load finds its rows (tenants, users): it grows as they do,
+    /// and each part of it belongs beside what it owns. Before look-up tables are left out of the homes.
+    fn owns_the_load(&self, table: &Table) -> bool {
+        let home = |column: &String| {
+            self.families.of(&table.name, column).and_then(|f| self.homes.get(&f)).copied().unwrap_or(0.0)
+        };
+        let owns = |columns: &[String]| {
+            columns.iter().all(|c| home(c) >= MOST_OF_THE_LOAD && home(c) >= self.best_home - 1e-9)
+        };
+        table.unique_keys.iter().any(|k| owns(&k.columns))
     }
 
     /// For each family the share of the log that it could pin if every table were cut by it.

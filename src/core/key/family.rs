@@ -149,13 +149,16 @@ fn own_prefix(table: &Table) -> &str {
 }
 
 /// What a column's name says it is, in any table: `o_w_id` and `w_id` are both `w_id`. None for a name such as `id` or
-/// `name`, which is another thing in every table; except the `id` of `customers`, which is the `customer_id`.
+/// `name`, which is another thing in every table; except a `custid`, and the `id` of `customers`, which is the `customer_id`.
 fn meaning(table: &Table, column: &Column, prefix: &str) -> Option<String> {
     let rest = column.name.strip_prefix(prefix).unwrap_or(&column.name);
     if rest.contains('_') {
         return Some(rest.to_owned());
     }
     if column.name.contains('_') {
+        return Some(column.name.clone());
+    }
+    if column.name.len() > 2 && column.name.ends_with("id") {
         return Some(column.name.clone());
     }
     let single_key = table.primary_key().is_some_and(|k| k.columns == [column.name.as_str()]);

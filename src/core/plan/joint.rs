@@ -5,8 +5,11 @@
 //! of the target the cheapest completion by the other tables is searched, so that options compare by what the whole
 //! schema would pay. Tables that are already sharded have one value only.
 
+use super::PlanInput;
 use super::search::{Costs, Found};
 use crate::key::{APART, Context, Joins, Place, Subject, Ties, together};
+use crate::model::plan::{JointChoice, TableChoice};
+use crate::model::words::round4;
 use crate::model::{KeyColumns, Method, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -127,6 +130,24 @@ impl<'a> Joint<'a> {
         let Some(own) = layout(0) else { return Vec::new() };
         let others = self.variables.iter().enumerate().skip(1);
         others.filter(|(at, _)| layout(*at) == Some(own)).map(|(_, v)| v.table).collect()
+    }
+
+    /// A completed option as the plan tells it.
+    pub(super) fn describe(&self, completed: &Completed, input: &PlanInput<'_>) -> JointChoice {
+        let found = &completed.found;
+        let beside = self.beside(&found.design);
+        let mut tables: Vec<TableChoice> = (1..self.variables.len())
+            .filter_map(|at| self.chosen(&found.design, at))
+            .map(|(variable, value)| TableChoice {
+                table: variable.table.clone(),
+                method: value.method,
+                key: value.key.clone(),
+                together: beside.contains(&variable.table),
+                placed: input.placed.iter().any(|p| p.table == *variable.table),
+            })
+            .collect();
+        tables.sort_by(|a, b| a.table.cmp(&b.table));
+        JointChoice { tables, cost: round4(found.cost), lower_bound: round4(found.lower_bound), exact: found.exact() }
     }
 
     fn join_cost(&self, a: &Variable<'_>, x: &Value, b: &Variable<'_>, y: &Value) -> f64 {
