@@ -7,6 +7,7 @@
 
 mod check;
 mod choose;
+mod confidence;
 mod explain;
 pub mod joint;
 mod layout;
@@ -91,13 +92,16 @@ pub fn plan_with(input: &PlanInput<'_>, exact: &HashShares<'_>) -> Result<Plan, 
     assemble(input, &subject, ranked, &joint, chosen, free, exact)
 }
 
+/// What a plan is chosen by: the costs of all choices, and for each table (the target first) the choices' names.
+#[derive(Debug, Clone)]
+pub struct Objective {
+    pub costs: search::Costs,
+    pub tables: Vec<(TableName, Vec<String>)>,
+}
+
 /// The objective that a plan is chosen by: costs of the choices of the target (first) and of the tables that it can
 /// matter to, with the choices' names. For proofs: the plan's own search works on the same costs.
-pub fn objective(
-    input: &PlanInput<'_>,
-    exact: &HashShares<'_>,
-    breadth: Breadth,
-) -> Option<(search::Costs, Vec<(TableName, Vec<String>)>)> {
+pub fn objective(input: &PlanInput<'_>, exact: &HashShares<'_>, breadth: Breadth) -> Option<Objective> {
     let table = input.schema.get(&input.source)?;
     let context = context(input, input.config.workload.unwrap_or(input.workload.profile));
     let subject = Subject::new(table, &context, input.profile);
@@ -107,8 +111,8 @@ pub fn objective(
     let variables = options::variables(&subject, &options, input, &demand, exact, breadth);
     let joint = joint::Joint::new(&context, demand.nodes, variables);
     let name = |v: &joint::Value| format!("{}({})", v.method.name(), v.key.join(","));
-    let names = joint.variables.iter().map(|v| (v.table.clone(), v.values.iter().map(name).collect()));
-    Some((joint.costs.clone(), names.collect()))
+    let tables = joint.variables.iter().map(|v| (v.table.clone(), v.values.iter().map(name).collect())).collect();
+    Some(Objective { costs: joint.costs, tables })
 }
 
 fn context<'a>(input: &PlanInput<'a>, kind: crate::model::WorkloadProfile) -> Context<'a> {
@@ -143,6 +147,9 @@ fn assemble(
         return Err(vec![Problem::new("XX000", "the chosen candidate is missing")]);
     };
     let count = choice.scored.count.clone();
+    let described = joint.describe(&choice.completed, input);
+    let confidence = confidence::confidence(subject, input, &ranked, chosen, &described);
+    let flip = confidence::flip(subject, input, &ranked, chosen, joint.variables.len(), exact);
     let mut candidates: Vec<_> = ranked.into_iter().map(|r| r.scored.candidate).collect();
     let instead = free.filter(|f| *f != chosen).and_then(|f| candidates.get(f)).map(choose::name_of);
     if let Some(candidate) = candidates.get_mut(chosen)
@@ -174,9 +181,9 @@ fn assemble(
         layout,
         count,
         notes: all_notes,
-        joint: Some(joint.describe(&choice.completed, input)),
-        confidence: None,
-        flip: None,
+        joint: Some(described),
+        confidence: Some(confidence),
+        flip,
         hash: String::new(),
     };
     plan.hash = hash(&plan)?;

@@ -1,11 +1,11 @@
 //! Known workloads: the keys that specialists choose, and our design against the best of all one- and two-column ones.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::type_complexity)]
 
 use crate::joint_search::brute_force;
 use crate::plan_tpcc;
 use crate::planner_world::*;
 use foreshard_core::model::{Table, WorkloadProfile};
-use foreshard_core::plan::{Breadth, PlanInput, objective};
+use foreshard_core::plan::{Breadth, Objective, PlanInput, objective};
 use proptest::prelude::*;
 
 fn input<'a>(world: &'a World, target: &str) -> PlanInput<'a> {
@@ -28,7 +28,7 @@ fn input<'a>(world: &'a World, target: &str) -> PlanInput<'a> {
 fn no_better_design(world: &World, target: &str) {
     let input = input(world, target);
     let best = |breadth| {
-        let (costs, tables) = objective(&input, &|_, _, _| None, breadth).unwrap();
+        let Objective { costs, tables } = objective(&input, &|_, _, _| None, breadth).unwrap();
         let found = costs.minimize(&[], 5_000_000);
         assert!(found.exact(), "{target}: {found:?}");
         let design: Vec<String> =
@@ -398,9 +398,17 @@ proptest! {
     fn the_plan_of_a_small_world_is_the_best_of_all_designs(world in small_world()) {
         let plan = world.plan("a");
         let input = input(&world, "a");
-        let (costs, _) = objective(&input, &|_, _, _| None, Breadth::Candidates).unwrap();
+        let Objective { costs, .. } = objective(&input, &|_, _, _| None, Breadth::Candidates).unwrap();
         let joint = plan.joint.unwrap();
         prop_assert!(joint.exact);
         prop_assert!((joint.cost - brute_force(&costs)).abs() < 1e-3, "{} {}", joint.cost, brute_force(&costs));
     }
+}
+
+#[test]
+fn the_explanation_of_a_joint_choice_fits_a_screen() {
+    let plan = plan_tpcc::world(true).profiled(plan_tpcc::rows_of("order_line")).plan("order_line");
+    let text = foreshard_core::plan::explain(&plan);
+    assert!(text.lines().count() <= 45 && text.lines().all(|l| l.chars().count() <= 100), "{text}");
+    assert!(text.contains("Together: leaves room for customer by c_w_id"), "{text}");
 }

@@ -12,6 +12,7 @@ mod joint_search;
 mod key_split;
 mod place;
 mod plan_choices;
+mod plan_confidence;
 mod plan_overrides;
 mod plan_tpcc;
 mod planner_world;

@@ -10,7 +10,7 @@ use super::context::Weighed;
 use super::subject::{Basis, Subject};
 use super::tie::APART;
 use super::values::KeyValues;
-use super::{HashShares, access, because, reject};
+use super::{HashShares, access, because, reject, remedies};
 use crate::model::config::UniquePolicy;
 use crate::model::plan::Evidence;
 use crate::model::words::round4;
@@ -172,6 +172,8 @@ pub fn assess(subject: &Subject<'_>, key: &KeyColumns, cut: Cut, setting: &Setti
     evidence.skew = known_skew.map(round4);
     evidence.monotonicity = values.monotonicity.map(round4);
     evidence.constraints_lost = lost.into_iter().map(|(name, _)| name).collect();
+    evidence.statements = access::classes(subject, key, method);
+    evidence.remedies = remedies::of(subject, key, &evidence.constraints_lost);
     let mut candidate = with(method, key.clone(), count, evidence);
     candidate.rejected = reject::reason(subject, &candidate, &values, setting.unique);
     candidate.because = because::sharded(subject, &candidate, setting.unique);
@@ -256,7 +258,7 @@ fn further(subject: &Subject<'_>, key: &[String], method: Method, count: u32) ->
     both
 }
 
-fn price_of_loss(subject: &Subject<'_>, natural: bool) -> f64 {
+pub(super) fn price_of_loss(subject: &Subject<'_>, natural: bool) -> f64 {
     match natural {
         false => LOST_GENERATED,
         true if subject.basis == Basis::Log && subject.written == 0.0 => LOST_UNWRITTEN,

@@ -13,6 +13,7 @@ mod context;
 mod cost;
 mod family;
 mod reject;
+mod remedies;
 mod skew;
 pub mod split;
 mod subject;

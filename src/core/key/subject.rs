@@ -56,6 +56,12 @@ impl<'a> Subject<'a> {
         of.tables.iter().filter(|u| u.table == self.table.name)
     }
 
+    /// Identity and weight of the logged statements that find rows of the table by condition.
+    pub fn weights(&self) -> Vec<(i64, f64)> {
+        let logged = self.statements.iter().filter(|_| self.basis == Basis::Log);
+        logged.map(|w| (w.statement.id, w.weight)).collect()
+    }
+
     /// Home share of a key: of all its columns together, the least.
     pub(super) fn home(&self, key: &[String]) -> f64 {
         let families = &self.context.families;

@@ -6,7 +6,7 @@ use super::options::{Breadth, Scored, is_forced, of_target, variables};
 use crate::count::{CoLocated, Demand, needs};
 use crate::key::{HashShares, Subject, tied};
 use crate::model::config::UniquePolicy;
-use crate::model::words::list;
+use crate::model::words::{list, round4};
 use crate::model::{Candidate, Config, KeyColumns, Method, Problem};
 use std::collections::BTreeMap;
 
@@ -53,7 +53,25 @@ pub(super) fn rank<'a>(
         }
         first || input.config.method == Some(candidate.method) && r.scored.like.is_none()
     });
+    price_refusals(&mut out);
     (out, joint)
+}
+
+/// What it costs to insist on a constraint: the best candidate that keeps it, against this one.
+fn price_refusals(ranked: &mut [Ranked]) {
+    let keepers: Vec<(f64, Vec<String>)> = ranked
+        .iter()
+        .map(|r| &r.scored.candidate)
+        .filter(|c| c.rejected.is_none())
+        .map(|c| (c.cost, c.evidence.constraints_lost.clone()))
+        .collect();
+    for ranked in ranked {
+        let own = ranked.scored.candidate.cost;
+        for remedy in ranked.scored.candidate.evidence.remedies.iter_mut().filter(|r| r.way == "refuse") {
+            let keeps = keepers.iter().find(|(_, lost)| !lost.contains(&remedy.constraint));
+            remedy.cost = keeps.map(|(cost, _)| round4((cost - own).max(0.0)));
+        }
+    }
 }
 
 fn judge<'a>(

@@ -16,6 +16,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Nodes of the search tree for one option of the target; past it the plan names the gap instead of a proof.
 const BUDGET: u64 = 20_000;
 
+/// Tables up to which every option of the target is searched to the end, not only those that might be the best.
+const SMALL: usize = 40;
 /// Designs to begin the search with. The best is nearly always among those that follow the largest homes.
 const STARTS: usize = 8;
 
@@ -29,6 +31,15 @@ pub struct Value {
     pub own: f64,
     /// See [`Context::homed`].
     pub homed: f64,
+}
+
+impl Value {
+    fn layout(&self) -> Option<usize> {
+        match self.place {
+            Place::Cut { layout, .. } => Some(layout),
+            Place::Everywhere | Place::Here => None,
+        }
+    }
 }
 
 /// A table with its choices; `weight` is what it counts for beside the others.
@@ -75,17 +86,36 @@ impl<'a> Joint<'a> {
 
     /// For every value of the target the cheapest design that contains it.
     pub fn complete(&self, allowed: &[bool]) -> Vec<Completed> {
+        let starts: Vec<Vec<usize>> = self.starts().into_iter().map(|s| s.into_iter().skip(1).collect()).collect();
+        let minimize = |value: usize, budget: u64| {
+            let (rest, constant) = self.costs.given_first(value);
+            let mut found = rest.minimize(&starts, budget);
+            found.design.insert(0, value);
+            Found { cost: found.cost + constant, lower_bound: found.lower_bound + constant, ..found }
+        };
+        let all = self.variables.len() <= SMALL;
         let target = self.variables.first().map_or(0, |v| v.values.len());
-        let starts = self.starts();
-        let found: Vec<Found> = (0..target)
-            .map(|value| {
-                let (rest, constant) = self.costs.given_first(value);
-                let starts: Vec<Vec<usize>> = starts.iter().map(|s| s.iter().skip(1).copied().collect()).collect();
-                let mut found = rest.minimize(&starts, BUDGET);
-                found.design.insert(0, value);
-                Found { cost: found.cost + constant, lower_bound: found.lower_bound + constant, ..found }
-            })
-            .collect();
+        let mut found: Vec<Found> = (0..target).map(|value| minimize(value, if all { BUDGET } else { 0 })).collect();
+        // In a large schema only what might be the best is searched to the end.
+        let mut order: Vec<usize> = (0..target).filter(|at| allowed.get(*at) == Some(&true)).collect();
+        let bound = |found: &[Found], at: usize| found.get(at).map_or(0.0, |f| f.lower_bound);
+        order.sort_by(|a, b| bound(&found, *a).total_cmp(&bound(&found, *b)).then(a.cmp(b)));
+        for at in order.into_iter().filter(|_| !all) {
+            let best = found.iter().zip(allowed).filter(|f| *f.1).map(|f| f.0.cost).fold(f64::INFINITY, f64::min);
+            if let Some(open) = found.get_mut(at).filter(|f| !f.exact() && f.lower_bound < best) {
+                *open = minimize(at, BUDGET);
+            }
+        }
+        // The best option is proven to be that only as far as no other one could be better.
+        let permitted = |at: &usize| allowed.get(*at) == Some(&true);
+        let best = (0..target).filter(permitted).min_by(|a, b| {
+            let cost = |at: usize| found.get(at).map_or(f64::INFINITY, |f| f.cost);
+            cost(*a).total_cmp(&cost(*b))
+        });
+        let bound = (0..target).filter(permitted).map(|at| bound(&found, at)).fold(f64::INFINITY, f64::min);
+        if let Some(best) = best.and_then(|at| found.get_mut(at)) {
+            best.lower_bound = best.lower_bound.min(bound);
+        }
         let mut out: Vec<Completed> = found.into_iter().map(|f| self.completed(f)).collect();
         let any = allowed.iter().any(|a| *a);
         let others = out.iter().zip(allowed).filter(|(_, allowed)| **allowed || !any).map(|(c, _)| c.ties.others);
@@ -123,10 +153,7 @@ impl<'a> Joint<'a> {
 
     /// The tables that a design cuts as it cuts the target.
     pub fn beside(&self, design: &[usize]) -> Vec<&'a TableName> {
-        let layout = |at: usize| match self.chosen(design, at) {
-            Some((_, Value { place: Place::Cut { layout, .. }, .. })) => Some(*layout),
-            _ => None,
-        };
+        let layout = |at: usize| self.chosen(design, at).and_then(|(_, value)| value.layout());
         let Some(own) = layout(0) else { return Vec::new() };
         let others = self.variables.iter().enumerate().skip(1);
         others.filter(|(at, _)| layout(*at) == Some(own)).map(|(_, v)| v.table).collect()
@@ -150,12 +177,17 @@ impl<'a> Joint<'a> {
         JointChoice { tables, cost: round4(found.cost), lower_bound: round4(found.lower_bound), exact: found.exact() }
     }
 
-    fn join_cost(&self, a: &Variable<'_>, x: &Value, b: &Variable<'_>, y: &Value) -> f64 {
-        let (left, right) = if a.table <= b.table { ((a, x), (b, y)) } else { ((b, y), (a, x)) };
-        let joins = self.joins.get(&(left.0.table, right.0.table));
-        joins.map_or(0.0, |j| {
-            j.cost(self.context, self.nodes, (left.0.table, &left.1.place), (right.0.table, &right.1.place))
-        })
+    fn join_cost(&self, a: &Variable<'a>, x: &Value, b: &Variable<'a>, y: &Value) -> f64 {
+        self.joins_of(a.table, b.table).map_or(0.0, |j| self.apart(j, a.table, x, b.table, y))
+    }
+
+    fn joins_of(&self, a: &'a TableName, b: &'a TableName) -> Option<&Joins> {
+        self.joins.get(&(a.min(b), a.max(b)))
+    }
+
+    fn apart(&self, joins: &Joins, a: &TableName, x: &Value, b: &TableName, y: &Value) -> f64 {
+        let (left, right) = if a <= b { ((a, &x.place), (b, &y.place)) } else { ((b, &y.place), (a, &x.place)) };
+        joins.cost(self.context, self.nodes, left, right)
     }
 
     fn self_joins(&self, table: &TableName, place: &Place) -> f64 {
@@ -177,14 +209,20 @@ impl<'a> Joint<'a> {
             };
             v.values.iter().map(of).collect()
         };
+        let layouts = self.layouts();
         let mut costs = Costs { own: self.variables.iter().map(own).collect(), pairs: BTreeMap::new() };
         for (a, left) in self.variables.iter().enumerate() {
             for (b, right) in self.variables.iter().enumerate().skip(a + 1) {
+                let joins = self.joins_of(left.table, right.table);
+                let shared = layouts.get(a).zip(layouts.get(b)).is_some_and(|(x, y)| !x.is_disjoint(y));
+                if joins.is_none() && !shared {
+                    continue;
+                }
                 let mut table = Vec::with_capacity(left.values.len() * right.values.len());
                 for x in &left.values {
                     for y in &right.values {
                         let gain = together((left.weight, x.homed, &x.place), (right.weight, y.homed, &y.place));
-                        table.push(self.join_cost(left, x, right, y) - gain);
+                        table.push(joins.map_or(0.0, |j| self.apart(j, left.table, x, right.table, y)) - gain);
                     }
                 }
                 if table.iter().any(|c| *c != 0.0) {
@@ -195,19 +233,15 @@ impl<'a> Joint<'a> {
         self.costs = costs;
     }
 
+    /// The layouts that each table may have.
+    fn layouts(&self) -> Vec<BTreeSet<usize>> {
+        let of = |v: &Variable<'_>| v.values.iter().filter_map(Value::layout).collect();
+        self.variables.iter().map(of).collect()
+    }
+
     /// Leaves out the tables that are tied to the target by no join and no layout, not even through others.
     fn keep_connected(&mut self) {
-        let layouts: Vec<BTreeSet<usize>> = self
-            .variables
-            .iter()
-            .map(|v| {
-                let of = |value: &Value| match value.place {
-                    Place::Cut { layout, .. } => Some(layout),
-                    _ => None,
-                };
-                v.values.iter().filter_map(of).collect()
-            })
-            .collect();
+        let layouts = self.layouts();
         let index: BTreeMap<&TableName, usize> = self.variables.iter().enumerate().map(|(i, v)| (v.table, i)).collect();
         let mut by_layout: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (at, all) in layouts.iter().enumerate() {
@@ -240,10 +274,7 @@ impl<'a> Joint<'a> {
 
     /// One design for each layout, in which every table that can follows it.
     fn starts(&self) -> Vec<Vec<usize>> {
-        let layout = |value: &Value| match value.place {
-            Place::Cut { layout, .. } => Some(layout),
-            _ => None,
-        };
+        let layout = Value::layout;
         let layouts: BTreeSet<usize> = self.variables.iter().flat_map(|v| &v.values).filter_map(layout).collect();
         let cheapest = |at: usize| {
             let own = self.costs.own.get(at).map(Vec::as_slice).unwrap_or_default();

@@ -37,17 +37,24 @@ pub(super) struct Scored {
     agreed: bool,
 }
 
+/// The family of each column of a key.
+type Meaning = Vec<Option<usize>>;
+
+/// A way of cutting that tables of a family can follow: what the key means, how it is cut, and the placed table whose
+/// bounds are copied.
+type Followed = (Meaning, Cut, Option<usize>);
+
 /// Layouts that tables can have in common, numbered as they are met.
 #[derive(Debug, Default)]
 pub(super) struct Layouts {
-    known: Vec<(Vec<Option<usize>>, Method, u32, Option<usize>)>,
+    known: Vec<(Meaning, Method, u32, Option<usize>)>,
 }
 
 /// `cut` numbers of hash layouts are their counts; those of others follow from here.
 const OTHER_CUTS: usize = 1 << 32;
 
 impl Layouts {
-    fn number(&mut self, families: Vec<Option<usize>>, method: Method, count: u32, like: Option<usize>) -> usize {
+    fn number(&mut self, families: Meaning, method: Method, count: u32, like: Option<usize>) -> usize {
         // Equal counts are all that two hash layouts need to agree.
         let like = if method == Method::Hash { None } else { like };
         let wanted = (families, method, count, like);
@@ -194,7 +201,7 @@ fn methods_allow(subject: &Subject<'_>, key: &[String], method: Method) -> bool 
     }) && (method == Method::Hash || key.len() == 1)
 }
 
-pub(super) fn families_of(context: &Context<'_>, table: &TableName, key: &[String]) -> Vec<Option<usize>> {
+pub(super) fn families_of(context: &Context<'_>, table: &TableName, key: &[String]) -> Meaning {
     key.iter().map(|c| context.families.of(table, c)).collect()
 }
 
@@ -225,7 +232,7 @@ pub(super) fn variables<'a>(
             value(target, candidate, place)
         })
         .collect();
-    let agreed: Vec<(Vec<Option<usize>>, Cut, Option<usize>)> = options
+    let agreed: Vec<Followed> = options
         .iter()
         .filter(|o| o.agreed)
         .map(|o| {
@@ -272,7 +279,7 @@ fn fixed(subject: &Subject<'_>, at: usize, placed: &PlacedTable, layouts: &mut L
 /// The choices of a table whose rows were not read.
 fn follower(
     subject: &Subject<'_>,
-    agreed: &[(Vec<Option<usize>>, Cut, Option<usize>)],
+    agreed: &[Followed],
     input: &PlanInput<'_>,
     demand: &Demand,
     exact: &HashShares<'_>,

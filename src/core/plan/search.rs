@@ -32,6 +32,23 @@ pub struct Found {
     pub lower_bound: f64,
 }
 
+/// A variable that shares a table of pairs with the one whose neighbour it is.
+#[derive(Debug, Clone, Copy)]
+struct Neighbour<'a> {
+    variable: usize,
+    table: &'a [f64],
+    /// The other one, not this, has the columns.
+    first: bool,
+    width: usize,
+}
+
+impl Neighbour<'_> {
+    /// Cost of the one's value `x` with the neighbour's value `y`.
+    fn pair(&self, x: usize, y: usize) -> f64 {
+        at_or_zero(self.table, if self.first { x * self.width + y } else { y * self.width + x })
+    }
+}
+
 impl Found {
     pub fn exact(&self) -> bool {
         self.cost - self.lower_bound <= EPSILON * (1.0 + self.cost.abs())
@@ -40,13 +57,11 @@ impl Found {
 
 impl Costs {
     pub fn of(&self, design: &[usize]) -> f64 {
-        let own = self.own.iter().zip(design).map(|(values, at)| values.get(*at).copied().unwrap_or(0.0));
-        own.sum::<f64>() + self.pairs.keys().map(|&(a, b)| self.pair(a, b, at(design, a), at(design, b))).sum::<f64>()
-    }
-
-    fn pair(&self, a: usize, b: usize, x: usize, y: usize) -> f64 {
-        let (key, at) = if a < b { ((a, b), x * self.size(b) + y) } else { ((b, a), y * self.size(a) + x) };
-        self.pairs.get(&key).and_then(|t| t.get(at)).copied().unwrap_or(0.0)
+        let own = self.own.iter().zip(design).map(|(values, at)| at_or_zero(values, *at));
+        let pair = |(&(a, b), table): (&(usize, usize), &Vec<f64>)| {
+            at_or_zero(table, at(design, a) * self.size(b) + at(design, b))
+        };
+        own.sum::<f64>() + self.pairs.iter().map(pair).sum::<f64>()
     }
 
     fn size(&self, variable: usize) -> usize {
@@ -60,7 +75,8 @@ impl Costs {
             if a > 0 {
                 rest.pairs.insert((a - 1, b - 1), table.clone());
             } else if let Some(own) = rest.own.get_mut(b - 1) {
-                own.iter_mut().enumerate().for_each(|(y, cost)| *cost += self.pair(a, b, value, y));
+                let width = self.size(b);
+                own.iter_mut().enumerate().for_each(|(y, cost)| *cost += at_or_zero(table, value * width + y));
             }
         }
         (rest, self.own.first().and_then(|v| v.get(value)).copied().unwrap_or(0.0))
@@ -93,6 +109,7 @@ impl Costs {
         if bound >= best.1 - EPSILON {
             return Found { design: best.0, cost: best.1, lower_bound: best.1 };
         }
+        let neighbours = dual.neighbours();
         let mut tree = Tree::new(&dual, &neighbours, best.1, budget);
         tree.branch(0, 0.0);
         let exhausted = tree.left == 0;
@@ -103,12 +120,12 @@ impl Costs {
         Found { design: best.0, cost: best.1, lower_bound }
     }
 
-    fn neighbours(&self) -> Vec<Vec<usize>> {
+    fn neighbours(&self) -> Vec<Vec<Neighbour<'_>>> {
         let mut out = vec![Vec::new(); self.own.len()];
-        for &(a, b) in self.pairs.keys() {
-            for (from, to) in [(a, b), (b, a)] {
+        for (&(a, b), table) in &self.pairs {
+            for (from, to, first) in [(a, b, true), (b, a, false)] {
                 if let Some(list) = out.get_mut(from) {
-                    list.push(to);
+                    list.push(Neighbour { variable: to, table, first, width: self.size(b) });
                 }
             }
         }
@@ -116,7 +133,7 @@ impl Costs {
     }
 
     /// One variable after the other takes its best value until none improves.
-    fn descend(&self, mut design: Vec<usize>, neighbours: &[Vec<usize>]) -> (Vec<usize>, f64) {
+    fn descend(&self, mut design: Vec<usize>, neighbours: &[Vec<Neighbour<'_>>]) -> (Vec<usize>, f64) {
         // Each step lowers the cost, so this ends; the limit is against rounding only.
         for _ in 0..2 * self.own.len().max(4) {
             let mut improved = false;
@@ -124,7 +141,7 @@ impl Costs {
                 let cost = |value: usize| {
                     let own = self.own.get(variable).and_then(|v| v.get(value)).copied().unwrap_or(0.0);
                     let near = neighbours.get(variable).map(Vec::as_slice).unwrap_or_default();
-                    own + near.iter().map(|&n| self.pair(variable, n, value, at(&design, n))).sum::<f64>()
+                    own + near.iter().map(|n| n.pair(value, at(&design, n.variable))).sum::<f64>()
                 };
                 let mut best = (at(&design, variable), cost(at(&design, variable)));
                 for value in 0..self.size(variable) {
@@ -189,10 +206,9 @@ impl Costs {
 
 /// Depth-first search over the variables, most tied first, each value in the order of its cost.
 struct Tree<'a> {
-    costs: &'a Costs,
     /// Variables in the order of branching, and for each the neighbours that come later.
     order: Vec<usize>,
-    later: Vec<Vec<usize>>,
+    later: Vec<Vec<Neighbour<'a>>>,
     /// Own cost of each value plus the pairs with the variables that are decided.
     current: Vec<Vec<f64>>,
     /// From each depth on: minima of the pairs between variables that are not decided.
@@ -204,13 +220,10 @@ struct Tree<'a> {
 }
 
 impl<'a> Tree<'a> {
-    fn new(costs: &'a Costs, neighbours: &[Vec<usize>], best_cost: f64, budget: u64) -> Self {
-        let range = |a: usize, b: usize| {
-            let table = costs.pairs.get(&(a.min(b), a.max(b))).map(Vec::as_slice).unwrap_or_default();
-            table.iter().copied().fold(f64::NEG_INFINITY, f64::max) - least(table.iter().copied())
-        };
-        let weight: Vec<f64> =
-            neighbours.iter().enumerate().map(|(v, near)| near.iter().map(|n| range(v, *n)).sum()).collect();
+    fn new(costs: &'a Costs, neighbours: &[Vec<Neighbour<'a>>], best_cost: f64, budget: u64) -> Self {
+        let range =
+            |table: &[f64]| table.iter().copied().fold(f64::NEG_INFINITY, f64::max) - least(table.iter().copied());
+        let weight: Vec<f64> = neighbours.iter().map(|near| near.iter().map(|n| range(n.table)).sum()).collect();
         let mut order: Vec<usize> = (0..costs.own.len()).collect();
         order.sort_by(|a, b| at_or_zero(&weight, *b).total_cmp(&at_or_zero(&weight, *a)).then(a.cmp(b)));
         let mut place = vec![0; order.len()];
@@ -224,7 +237,7 @@ impl<'a> Tree<'a> {
             .enumerate()
             .map(|(depth, v)| {
                 let near = neighbours.get(*v).map(Vec::as_slice).unwrap_or_default();
-                near.iter().copied().filter(|n| at(&place, *n) > depth).collect()
+                near.iter().copied().filter(|n| at(&place, n.variable) > depth).collect()
             })
             .collect();
         let mut open_pairs = vec![0.0; order.len() + 1];
@@ -235,17 +248,7 @@ impl<'a> Tree<'a> {
             }
         }
         let design = vec![0; order.len()];
-        Self {
-            costs,
-            order,
-            later,
-            current: costs.own.clone(),
-            open_pairs,
-            design,
-            best: None,
-            best_cost,
-            left: budget,
-        }
+        Self { order, later, current: costs.own.clone(), open_pairs, design, best: None, best_cost, left: budget }
     }
 
     fn branch(&mut self, depth: usize, decided: f64) {
@@ -278,11 +281,9 @@ impl<'a> Tree<'a> {
             let later = self.later.get(depth).cloned().unwrap_or_default();
             let mut saved = Vec::with_capacity(later.len());
             for other in later {
-                let size = self.costs.size(other);
-                let added: Vec<f64> = (0..size).map(|y| self.costs.pair(variable, other, value, y)).collect();
-                if let Some(current) = self.current.get_mut(other) {
-                    saved.push((other, current.clone()));
-                    current.iter_mut().zip(added).for_each(|(c, a)| *c += a);
+                if let Some(current) = self.current.get_mut(other.variable) {
+                    saved.push((other.variable, current.clone()));
+                    current.iter_mut().enumerate().for_each(|(y, cost)| *cost += other.pair(value, y));
                 }
             }
             self.branch(depth + 1, decided + at_or_zero(&values, value));
