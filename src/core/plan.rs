@@ -7,19 +7,33 @@
 
 mod check;
 mod choose;
+mod confidence;
 mod explain;
+pub mod joint;
 mod layout;
 mod notes;
+mod options;
+pub mod search;
 
+pub use crate::key::TableSize;
 pub use explain::explain;
+pub use options::Breadth;
 
 use crate::count::{DEFAULT_TARGET_SHARD_BYTES, Demand};
-use crate::key::{HashShares, Subject};
+use crate::key::{Context, HashShares, Subject};
 use crate::model::plan::Note;
-use crate::model::{Config, Node, Plan, Problem, Schema, Table, TableName, TableProfile, Workload};
+use crate::model::{Config, Layout, Node, Plan, Problem, Schema, Table, TableName, TableProfile, Workload};
+use std::collections::BTreeMap;
 
 /// Version of the plan's document.
 pub const VERSION: u32 = 1;
+
+/// A table that is already sharded here, by its name in `schema`; its shards name their bounds and nodes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PlacedTable {
+    pub table: TableName,
+    pub layout: Layout,
+}
 
 /// All that a plan depends on.
 #[derive(Debug, Clone)]
@@ -30,6 +44,10 @@ pub struct PlanInput<'a> {
     pub schema: &'a Schema,
     pub workload: &'a Workload,
     pub profile: Option<&'a TableProfile>,
+    /// What is known of the size of other tables without reading them; may be empty.
+    pub sizes: &'a BTreeMap<TableName, TableSize>,
+    /// Tables already sharded here, whose definitions are in `schema`; may be empty.
+    pub placed: &'a [PlacedTable],
     /// The nodes that may take shards, in the user's order; never empty.
     pub nodes: &'a [Node],
     pub config: &'a Config,
@@ -67,10 +85,39 @@ pub fn plan_with(input: &PlanInput<'_>, exact: &HashShares<'_>) -> Result<Plan, 
         return Err(problems);
     }
     let kind = input.config.workload.unwrap_or(input.workload.profile);
-    let subject = Subject::new(table, input.schema, input.workload, kind, input.profile);
-    let scored = choose::rank(&subject, input, &demand(input, table), exact);
-    let (chosen, free) = choose::choose(&scored, input.config)?;
-    assemble(input, &subject, scored, chosen, free, exact)
+    let context = context(input, kind);
+    let subject = Subject::new(table, &context, input.profile);
+    let (ranked, joint) = choose::rank(&subject, input, &demand(input, table), exact);
+    let (chosen, free) = choose::choose(&ranked, input.config)?;
+    assemble(input, &subject, ranked, &joint, chosen, free, exact)
+}
+
+/// What a plan is chosen by: the costs of all choices, and for each table (the target first) the choices' names.
+#[derive(Debug, Clone)]
+pub struct Objective {
+    pub costs: search::Costs,
+    pub tables: Vec<(TableName, Vec<String>)>,
+}
+
+/// The objective that a plan is chosen by: costs of the choices of the target (first) and of the tables that it can
+/// matter to, with the choices' names. For proofs: the plan's own search works on the same costs.
+pub fn objective(input: &PlanInput<'_>, exact: &HashShares<'_>, breadth: Breadth) -> Option<Objective> {
+    let table = input.schema.get(&input.source)?;
+    let context = context(input, input.config.workload.unwrap_or(input.workload.profile));
+    let subject = Subject::new(table, &context, input.profile);
+    let demand = demand(input, table);
+    let mut options = options::of_target(&subject, input, &demand, &BTreeMap::new(), exact, breadth);
+    options.retain(|o| o.candidate.rejected.is_none());
+    let variables = options::variables(&subject, &options, input, &demand, exact, breadth);
+    let joint = joint::Joint::new(&context, demand.nodes, variables);
+    let name = |v: &joint::Value| format!("{}({})", v.method.name(), v.key.join(","));
+    let tables = joint.variables.iter().map(|v| (v.table.clone(), v.values.iter().map(name).collect())).collect();
+    Some(Objective { costs: joint.costs, tables })
+}
+
+fn context<'a>(input: &PlanInput<'a>, kind: crate::model::WorkloadProfile) -> Context<'a> {
+    let profiled = input.profile.map(|p| (&input.source, p));
+    Context::new(input.schema, input.workload, kind, profiled, input.sizes)
 }
 
 fn demand(input: &PlanInput<'_>, table: &Table) -> Demand {
@@ -90,18 +137,23 @@ fn demand(input: &PlanInput<'_>, table: &Table) -> Demand {
 fn assemble(
     input: &PlanInput<'_>,
     subject: &Subject<'_>,
-    scored: Vec<choose::Scored>,
+    ranked: Vec<choose::Ranked>,
+    joint: &joint::Joint<'_>,
     chosen: usize,
     free: Option<usize>,
     exact: &HashShares<'_>,
 ) -> Result<Plan, Vec<Problem>> {
-    let Some(count) = scored.get(chosen).map(|s| s.count.clone()) else {
+    let Some(choice) = ranked.get(chosen).cloned() else {
         return Err(vec![Problem::new("XX000", "the chosen candidate is missing")]);
     };
-    let mut candidates: Vec<_> = scored.into_iter().map(|s| s.candidate).collect();
+    let count = choice.scored.count.clone();
+    let described = joint.describe(&choice.completed, input);
+    let confidence = confidence::confidence(subject, input, &ranked, chosen, &described);
+    let flip = confidence::flip(subject, input, &ranked, chosen, joint.variables.len(), exact);
+    let mut candidates: Vec<_> = ranked.into_iter().map(|r| r.scored.candidate).collect();
     let instead = free.filter(|f| *f != chosen).and_then(|f| candidates.get(f)).map(choose::name_of);
     if let Some(candidate) = candidates.get_mut(chosen)
-        && choose::is_forced(input.config)
+        && options::is_forced(input.config)
     {
         let advice = match instead {
             Some(other) => format!("The config asks for it; by itself the planner would choose {other}."),
@@ -112,7 +164,7 @@ fn assemble(
     let Some(candidate) = candidates.get(chosen) else {
         return Err(vec![Problem::new("XX000", "the chosen candidate is missing")]);
     };
-    let layout = layout::lay_out(subject, candidate, input.nodes, exact)?;
+    let layout = layout::lay_out(subject, &choice.scored, input, exact)?;
     let mut all_notes = input.notes.clone();
     all_notes.extend(notes::of_choice(subject, candidate, input));
     let mut plan = Plan {
@@ -129,6 +181,9 @@ fn assemble(
         layout,
         count,
         notes: all_notes,
+        joint: Some(described),
+        confidence: Some(confidence),
+        flip,
         hash: String::new(),
     };
     plan.hash = hash(&plan)?;

@@ -1,6 +1,6 @@
 //! Values cut into ranges and lists.
 
-use foreshard_core::key::split::{list, listable, pieces, range, skew};
+use foreshard_core::key::split::{Even, list, listable, pieces, range, skew};
 use foreshard_core::model::profile::HeavyHitter;
 use foreshard_core::model::{Bound, ColumnProfile, Method};
 use proptest::prelude::*;
@@ -36,7 +36,7 @@ fn starts(pieces: &[(Bound, f64)]) -> Vec<i64> {
 
 #[test]
 fn numbers_are_cut_in_the_order_of_numbers() {
-    let found = range(&numbered(&[10; 12]), "integer", 4).unwrap();
+    let found = range(&numbered(&[10; 12]), "integer", 4, Even::Rows).unwrap();
     // -20 -13 -6 | 1 8 15 | 22 29 36 | 43 50 57
     assert_eq!(starts(&found), [1, 22, 43]);
     assert!((skew(&found) - 1.0).abs() < 1e-9);
@@ -44,7 +44,7 @@ fn numbers_are_cut_in_the_order_of_numbers() {
 
 #[test]
 fn a_value_with_half_of_the_rows_gets_a_range_of_its_own() {
-    let found = range(&numbered(&[10, 100, 10, 10, 10, 60]), "bigint", 3).unwrap();
+    let found = range(&numbered(&[10, 100, 10, 10, 10, 60]), "bigint", 3, Even::Rows).unwrap();
     assert_eq!(found.len(), 3);
     assert!((found.iter().map(|p| p.1).fold(0.0, f64::max) - 0.55).abs() < 1e-9, "{found:?}");
 }
@@ -55,9 +55,9 @@ fn quantiles_that_repeat_are_one_cut() {
     one.distinct_exact = false;
     one.quantiles = ["a", "b", "b", "b", "c", "d"].map(str::to_owned).to_vec();
     assert_eq!(pieces(Method::Range, &one, "text"), Some(3));
-    let found = range(&one, "text", 3).unwrap();
+    let found = range(&one, "text", 3, Even::Rows).unwrap();
     assert_eq!(found.iter().map(|p| (p.1 * 10.0).round()).collect::<Vec<_>>(), [2.0, 6.0, 2.0]);
-    assert_eq!(range(&one, "text", 4), None);
+    assert_eq!(range(&one, "text", 4, Even::Rows), None);
 }
 
 #[test]
@@ -74,15 +74,15 @@ fn texts_without_a_known_order_and_odd_dates_are_not_cut() {
 fn an_empty_table_cannot_be_cut() {
     let empty = column(&[]);
     assert_eq!(pieces(Method::Range, &empty, "integer"), None);
-    assert_eq!(range(&empty, "integer", 2), None);
-    assert_eq!(list(&empty, 0, 2), None);
+    assert_eq!(range(&empty, "integer", 2, Even::Rows), None);
+    assert_eq!(list(&empty, 0, 2, Even::Rows), None);
 }
 
 #[test]
 fn a_list_packs_the_largest_first_and_keeps_a_shard_for_the_rest() {
     let values = column(&[("a".into(), 50), ("b".into(), 30), ("c".into(), 20)]);
     assert!(listable(&values));
-    let found = list(&values, 100, 3).unwrap();
+    let found = list(&values, 100, 3, Even::Rows).unwrap();
     let values_of = |texts: &[&str]| Bound::List { values: texts.iter().map(|t| Some((*t).to_owned())).collect() };
     assert_eq!(found, [(values_of(&["a"]), 0.5), (values_of(&["b", "c"]), 0.5), (Bound::Default, 0.0)]);
     assert_eq!(skew(&found), 1.0);
@@ -95,7 +95,7 @@ proptest! {
         wanted in 2..20u32,
     ) {
         let column = numbered(&counts);
-        match range(&column, "integer", wanted) {
+        match range(&column, "integer", wanted, Even::Rows) {
             None => prop_assert!(wanted as usize > counts.len()),
             Some(found) => {
                 prop_assert_eq!(found.len(), wanted as usize);
@@ -111,7 +111,7 @@ proptest! {
     #[test]
     fn a_list_holds_every_value_once(counts in prop::collection::vec(1..1000u64, 1..60), wanted in 2..20u32) {
         let total: u64 = counts.iter().sum();
-        match list(&numbered(&counts), total, wanted) {
+        match list(&numbered(&counts), total, wanted, Even::Rows) {
             None => prop_assert!(wanted as usize - 1 > counts.len()),
             Some(found) => {
                 let mut all: Vec<String> = Vec::new();

@@ -178,6 +178,8 @@ fn exact_shares_replace_the_expected_ones() {
         schema: &world.schema,
         workload: &world.workload,
         profile: world.profile.as_ref(),
+        sizes: &world.sizes,
+        placed: &world.placed,
         nodes: &world.nodes,
         config: &world.config,
         notes: Vec::new(),

@@ -7,7 +7,8 @@ use foreshard_core::model::schema::{Column, ForeignKey, Schema, Table, TableName
 use foreshard_core::model::statement::StatementKind;
 use foreshard_core::model::workload::{Coverage, Family, JoinEdge, StatementUse, TableUse, Workload, WorkloadProfile};
 use foreshard_core::model::{Candidate, ColumnProfile, Config, Node, Plan, Problem, TableProfile};
-use foreshard_core::plan::{PlanInput, plan};
+use foreshard_core::plan::{PlacedTable, PlanInput, TableSize, plan};
+use std::collections::BTreeMap;
 
 pub(crate) fn name(table: &str) -> TableName {
     TableName::new("public", table)
@@ -201,12 +202,15 @@ pub(crate) fn nodes(names: &[&str]) -> Vec<Node> {
     names.iter().map(node).collect()
 }
 
+#[derive(Debug)]
 pub(crate) struct World {
     pub(crate) schema: Schema,
     pub(crate) workload: Workload,
     pub(crate) profile: Option<TableProfile>,
     pub(crate) nodes: Vec<Node>,
     pub(crate) config: Config,
+    pub(crate) sizes: BTreeMap<TableName, TableSize>,
+    pub(crate) placed: Vec<PlacedTable>,
 }
 
 impl World {
@@ -217,10 +221,20 @@ impl World {
             profile: None,
             nodes: nodes(&["a", "b"]),
             config: Config::default(),
+            sizes: BTreeMap::new(),
+            placed: Vec::new(),
         }
     }
     pub(crate) fn profiled(mut self, profile: TableProfile) -> Self {
         self.profile = Some(profile);
+        self
+    }
+    /// `(table, rows, bytes)`
+    pub(crate) fn sized(mut self, sizes: &[(&str, u64, u64)]) -> Self {
+        let size = |(table, rows, bytes): &(&str, u64, u64)| {
+            (name(table), TableSize { rows: Some(*rows), bytes: Some(*bytes) })
+        };
+        self.sizes.extend(sizes.iter().map(size));
         self
     }
     pub(crate) fn config(mut self, json: serde_json::Value) -> Self {
@@ -234,6 +248,8 @@ impl World {
             schema: &self.schema,
             workload: &self.workload,
             profile: self.profile.as_ref(),
+            sizes: &self.sizes,
+            placed: &self.placed,
             nodes: &self.nodes,
             config: &self.config,
             notes: Vec::new(),

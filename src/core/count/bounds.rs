@@ -1,8 +1,8 @@
 //! The limits on the number of shards, each with its figure and its reason.
 
-use crate::model::Method;
 use crate::model::plan::{CountBound, Direction};
 use crate::model::words::{bytes, counted, percent, round4, thousands};
+use crate::model::{Method, TableName};
 
 /// Bytes on disk, with indexes, that one shard should not exceed unless the config says otherwise. 10 GB are copied in
 /// about 2.5 minutes at the 70 MB/s of a plain disk (measured): the time for which a move or a split of it runs.
@@ -117,6 +117,37 @@ pub fn demand_bounds(demand: &Demand) -> Vec<CountBound> {
         ),
     ));
     out
+}
+
+/// A table that is cut together with the one that is planned for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CoLocated {
+    pub table: TableName,
+    pub rows: Option<u64>,
+    pub text_bytes: Option<u64>,
+}
+
+/// Shards that the volume of another table asks for; at least 1.
+pub fn needs(demand: &Demand, other: &CoLocated) -> u32 {
+    family_bound(demand, other).map_or(1, |b| whole(b.value).min(PLANNING_SHARDS))
+}
+
+/// The bound that another table of the same layout adds; None where its size is not known.
+pub fn family_bound(demand: &Demand, other: &CoLocated) -> Option<CountBound> {
+    // Without a count of the rows, their headers are left out.
+    let rows = other.rows.or(Some(0));
+    let size = bytes_on_disk(&Demand { rows, text_bytes: other.text_bytes, ..*demand })?;
+    let target = demand.target_shard_bytes.max(1) as f64;
+    Some(at_least(
+        "family volume",
+        size / target,
+        format!(
+            "{}, which is cut with it, has about {} on disk, at most {} a shard",
+            other.table,
+            bytes(size),
+            bytes(target)
+        ),
+    ))
 }
 
 /// The bounds that a key adds.

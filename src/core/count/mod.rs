@@ -8,7 +8,7 @@ mod bounds;
 mod decide;
 
 pub use bounds::{
-    DEFAULT_TARGET_SHARD_BYTES, Demand, KeyLimits, SHARDS_PER_NODE, balanced, bytes_on_disk, demand_bounds, key_bounds,
-    needed,
+    CoLocated, DEFAULT_TARGET_SHARD_BYTES, Demand, KeyLimits, SHARDS_PER_NODE, balanced, bytes_on_disk, demand_bounds,
+    family_bound, key_bounds, needed, needs,
 };
 pub use decide::{decide, unsharded};

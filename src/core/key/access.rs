@@ -1,8 +1,9 @@
 //! How many shards a statement must visit under a key.
 
-use super::subject::Subject;
+use super::context::Weighed;
+use super::subject::{Basis, Subject};
 use crate::model::Method;
-use crate::model::plan::Fanout;
+use crate::model::plan::{Class, Evidence, Fanout, StatementClass};
 use crate::model::workload::{StatementUse, TableUse};
 
 /// Items of an IN list or array parameter whose length the log does not tell. Assumed.
@@ -81,6 +82,25 @@ pub(super) fn fanouts(subject: &Subject<'_>, key: &[String], method: Method) -> 
         Fanout { single: of(f.single), multi: of(f.multi), scatter: of(f.scatter) }
     });
     (reads, writes)
+}
+
+/// Where each statement goes, heaviest first.
+pub(super) fn classes(subject: &Subject<'_>, key: &[String], method: Method) -> Vec<StatementClass> {
+    if subject.basis == Basis::Assumed {
+        return Vec::new();
+    }
+    let of = |w: &Weighed<'_>| {
+        let class = match statement_reach(subject, &w.statement, key, method) {
+            Reach::Single => Class::Single,
+            Reach::Few | Reach::Span => Class::Multi,
+            Reach::All => Class::Scatter,
+        };
+        StatementClass { id: w.statement.id, class, share: crate::model::words::round4(w.weight) }
+    };
+    let mut out: Vec<StatementClass> = subject.statements.iter().map(of).collect();
+    out.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.id.cmp(&b.id)));
+    out.truncate(Evidence::STATEMENTS);
+    out
 }
 
 pub(super) fn writes_table(subject: &Subject<'_>, statement: &StatementUse) -> bool {

@@ -80,7 +80,7 @@ fn family(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
         return None;
     }
     let column = candidate.key.first()?;
-    let tail = if evidence.family_calls >= subject.best_home - 1e-3 {
+    let tail = if evidence.family_calls >= subject.context.best_home - 1e-3 {
         "no other column keeps more of a transaction on one shard"
     } else {
         "another column keeps more of a transaction on one shard"

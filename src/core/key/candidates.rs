@@ -1,5 +1,6 @@
 //! Which keys are worth looking at.
 
+use super::split::Even;
 use super::subject::Subject;
 use super::values::is_time;
 use super::{HashShares, split};
@@ -37,8 +38,10 @@ pub fn candidates(subject: &Subject<'_>, insist: bool) -> Vec<KeyColumns> {
     let links = subject.table.foreign_keys.iter().flat_map(|f| &f.columns);
     wanted.extend(keys.chain(links).map(String::as_str));
     let shared = |c: &&Column| {
-        let family = subject.families.of(&subject.table.name, &c.name);
-        family.is_some_and(|f| subject.homes.get(&f).is_some_and(|h| *h > 0.0) && subject.families.tables(f).len() > 1)
+        let family = subject.context.families.of(&subject.table.name, &c.name);
+        family.is_some_and(|f| {
+            subject.context.homes.get(&f).is_some_and(|h| *h > 0.0) && subject.context.families.tables(f).len() > 1
+        })
     };
     wanted.extend(subject.table.columns.iter().filter(shared).map(|c| c.name.as_str()));
 
@@ -57,6 +60,16 @@ pub fn candidates(subject: &Subject<'_>, insist: bool) -> Vec<KeyColumns> {
         if let (Some(a), Some(b)) = (columns.get(a), columns.get(b)) {
             out.push(SmallVec::from_iter([a.name.clone(), b.name.clone()]));
         }
+    }
+    out
+}
+
+/// Every column and every pair of columns that could be a key by its type.
+pub fn all_keys(subject: &Subject<'_>) -> Vec<KeyColumns> {
+    let columns: Vec<&Column> = subject.table.columns.iter().filter(|c| usable(c)).collect();
+    let mut out: Vec<KeyColumns> = columns.iter().map(|c| SmallVec::from_iter([c.name.clone()])).collect();
+    for (i, a) in columns.iter().enumerate() {
+        out.extend(columns.iter().skip(i + 1).map(|b| SmallVec::from_iter([a.name.clone(), b.name.clone()])));
     }
     out
 }
@@ -84,7 +97,9 @@ pub fn methods(subject: &Subject<'_>, key: &[String]) -> Vec<Method> {
         if ordered && (is_time(&column.type_name) || split::listable(profile) || ranged(subject, &column.name)) {
             out.push(Method::Range);
         }
-        if split::listable(profile) && profile.distinct > 0 {
+        // Tables of one family must agree on one way to cut few values: by range where these have an order.
+        let by_range = is_shared(subject, key) && out.contains(&Method::Range);
+        if split::listable(profile) && profile.distinct > 0 && !by_range {
             out.push(Method::List);
         }
     }
@@ -102,6 +117,19 @@ fn place_of(subject: &Subject<'_>, names: &[String]) -> Vec<usize> {
     columns.filter(|(_, c)| usable(c) && names.contains(&c.name)).map(|(i, _)| i).collect()
 }
 
+/// Other tables have columns that mean the same: what is cut by it should be cut alike.
+pub fn is_shared(subject: &Subject<'_>, key: &[String]) -> bool {
+    let families = &subject.context.families;
+    let shared = |c: &String| families.of(&subject.table.name, c).is_some_and(|f| families.tables(f).len() > 1);
+    key.iter().all(shared)
+}
+
+/// The key's values are few and all known, so that every table with the same values cuts them alike.
+pub fn is_closed(subject: &Subject<'_>, key: &[String]) -> bool {
+    let [one] = key else { return false };
+    subject.profile.and_then(|p| p.column(one)).is_some_and(split::listable)
+}
+
 /// Share of the rows per shard for a key cut into `count`; exact where the values are all known.
 pub fn pieces(
     subject: &Subject<'_>,
@@ -115,9 +143,10 @@ pub fn pieces(
         _ => None,
     };
     let profile = column.and_then(|c| subject.profile?.column(&c.name));
+    let by = if is_shared(subject, key) && is_closed(subject, key) { Even::Values } else { Even::Rows };
     match (method, column.zip(profile)) {
-        (Method::Range, Some((column, profile))) => split::range(profile, &column.type_name, count),
-        (Method::List, Some((_, profile))) => split::list(profile, subject.profile?.rows, count),
+        (Method::Range, Some((column, profile))) => split::range(profile, &column.type_name, count, by),
+        (Method::List, Some((_, profile))) => split::list(profile, subject.profile?.rows, count, by),
         (Method::Hash, Some((column, profile))) => {
             let mut pieces = split::hash(count);
             let whole = profile.distinct_exact && profile.distinct == profile.heavy.len() as u64;

@@ -6,15 +6,15 @@
 
 use super::access::{further_shards, statement_reach, writes_table};
 use super::because::INSERTS_AT_THE_END;
-use super::subject::{Basis, Subject, Weighed};
+use super::context::Weighed;
+use super::subject::{Basis, Subject};
+use super::tie::APART;
 use super::values::KeyValues;
-use super::{HashShares, access, because, reject, skew};
+use super::{HashShares, access, because, reject, remedies};
 use crate::model::config::UniquePolicy;
 use crate::model::plan::Evidence;
 use crate::model::words::round4;
-use crate::model::workload::TableUse;
-use crate::model::{Candidate, KeyColumns, Method, TableName};
-use std::collections::BTreeMap;
+use crate::model::{Candidate, KeyColumns, Method};
 
 /// Text bytes below which a table is not worth cutting for its own sake. Assumed: a table of 8 MB is read from end to
 /// end in a tenth of a second (70 MB/s of a plain disk, measured), and fits into any cache.
@@ -27,14 +27,6 @@ pub(super) const REFERENCE_BYTES: u64 = 64 << 20;
 const READ_SHARD: f64 = 0.5;
 /// A further shard visited by a write: a whole statement; it locks there, and its commit waits for all.
 const WRITE_SHARD: f64 = 1.0;
-/// A row fetched for a join from a shard elsewhere. Measured: a point look-up through postgres_fdw takes 4.7 times a
-/// local one.
-const FAR_JOIN: f64 = 3.7;
-/// Size of a look-up table against the joined one where no profile tells. Assumed.
-const LOOKUP_SIZE: f64 = 0.1;
-/// A statement whose transaction has its other statements on another shard. Measured: a transaction on two nodes takes
-/// 3.2 times as long as on one.
-const APART: f64 = 2.2;
 /// Capacity lost to uneven shards: half of it, since a full shard can be split or moved later. Assumed.
 const UNEVEN: f64 = 0.5;
 /// Fullest shard over the mean where nothing is known of the values of a key that is not unique. Assumed.
@@ -59,8 +51,12 @@ const HOT_TAIL: f64 = 0.5;
 const HARD_TO_BALANCE: f64 = 0.3;
 /// All data and load in one place, for a table that is not small. Assumed: as much again as the statements.
 const ONE_PLACE: f64 = 1.0;
-/// Keeping the copies of a reference table in step, for writes that the log did not show. Assumed.
+/// Keeping the copies of a reference table in step, for writes that the log did not show; and for a table that the log
+/// shows as read only. Assumed.
 const COPIES: f64 = 0.2;
+const COPIES_UNWRITTEN: f64 = 0.05;
+/// Room for the copies of a table of unknown size, against [`REFERENCE_BYTES`]. Assumed: as likely nothing as all of it.
+const UNKNOWN_ROOM: f64 = 0.5;
 
 /// What a candidate is judged against besides the subject.
 #[derive(Clone, Copy)]
@@ -80,31 +76,44 @@ impl std::fmt::Debug for Setting<'_> {
     }
 }
 
-/// A key cut into `count` shards by `method` (hash, range or list), with its figures, its cost and its reasons.
-pub fn assess(subject: &Subject<'_>, key: &KeyColumns, method: Method, count: u32, setting: &Setting<'_>) -> Candidate {
-    let values = KeyValues::of(subject, key);
-    let (reads, writes) = access::fanouts(subject, key, method);
-    let known_skew = skew::skew(subject, key, method, count, setting.exact);
-    let lost = constraints_lost(subject, key);
-    let updates = key_updates(subject, key);
+/// How a key is cut, as far as a cost depends on it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cut {
+    pub method: Method,
+    pub count: u32,
+    /// Rows of the fullest shard over the mean, where known.
+    pub skew: Option<f64>,
+}
 
+/// What a candidate costs because of where the other tables are.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Ties {
+    pub joins: f64,
+    pub apart: f64,
+    /// What the other tables pay for this choice, against the one that suits them best.
+    pub others: f64,
+}
+
+/// The parts of the cost of a cut that do not depend on the keys of other tables.
+fn own_cost(subject: &Subject<'_>, key: &[String], cut: Cut, setting: &Setting<'_>) -> Parts {
+    let Cut { method, count, .. } = cut;
     let mut parts = Parts::new();
     let (further_reads, further_writes) = further(subject, key, method, count);
     parts.add("reads on further shards", further_reads);
     parts.add("writes on further shards", further_writes);
-    parts.add("joins between shards", if count > 1 { FAR_JOIN * far_joins(subject, Some(key)) } else { 0.0 });
-    parts.add("apart from its transactions", APART * (subject.best_home - subject.home(key)).max(0.0));
     let unique = subject.table.unique_keys.iter().any(|k| k.columns.iter().all(|c| key.contains(c)));
     let assumed_skew = if unique { 1.0 } else { UNKNOWN_SKEW };
-    parts.add("uneven shards", UNEVEN * (known_skew.unwrap_or(assumed_skew) - 1.0));
-    parts.add("key updates", KEY_UPDATE * updates);
+    parts.add("uneven shards", UNEVEN * (cut.skew.unwrap_or(assumed_skew) - 1.0));
+    parts.add("key updates", KEY_UPDATE * key_updates(subject, key));
+    let lost = constraints_lost(subject, key);
     parts.add("constraints lost", lost.iter().map(|(_, natural)| price_of_loss(subject, *natural)).sum());
     parts.add("partitioning", PARTITIONED);
     match method {
         Method::Range => {
             parts.add("upkeep of the ranges", RANGE_UPKEEP);
             let inserts = subject.insert_calls / (subject.insert_calls + subject.calls).max(1.0);
-            parts.add(INSERTS_AT_THE_END, HOT_TAIL * inserts * values.growth.unwrap_or(0.0));
+            let growth = KeyValues::of(subject, key).growth.unwrap_or(0.0);
+            parts.add(INSERTS_AT_THE_END, HOT_TAIL * inserts * growth);
         }
         Method::List => parts.add("upkeep of the list", LIST_UPKEEP),
         _ => {}
@@ -112,18 +121,59 @@ pub fn assess(subject: &Subject<'_>, key: &KeyColumns, method: Method, count: u3
     parts.add("fewer shards than needed", f64::from(setting.needed) / f64::from(count.max(1)) - 1.0);
     let balance = f64::from(count) / f64::from(setting.balanced.max(1));
     parts.add("hard to balance", HARD_TO_BALANCE * (1.0 - balance));
+    parts
+}
 
+/// The same for one plain table (`none`), or one with a copy on every foreign node (`reference`).
+fn own_cost_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting<'_>) -> Parts {
+    let mut parts = Parts::new();
+    let bytes = subject.text_bytes();
+    if method == Method::Reference {
+        let copies = setting.nodes.max(2) as f64;
+        parts.add("writes to every copy", subject.written * copies * APART);
+        let read_only = subject.basis == Basis::Log && subject.written == 0.0;
+        parts.add("copies kept in step", if read_only { COPIES_UNWRITTEN } else { COPIES });
+        parts.add("room for the copies", bytes.map_or(UNKNOWN_ROOM, |b| b as f64 / REFERENCE_BYTES as f64));
+        parts.add("read whole for every shard", read_whole(subject, setting.balanced));
+    } else {
+        parts.add("all in one place", if bytes.is_some_and(|b| b < MIN_SHARDED_BYTES) { 0.0 } else { ONE_PLACE });
+        parts.add("fewer shards than needed", f64::from(setting.needed) - 1.0);
+    }
+    parts
+}
+
+/// A statement that works on all shards of a large table works through the whole copy of a small one for each of them,
+/// instead of a shard of it: the copy's size in shards of the largest table of the statement, where time counts.
+fn read_whole(subject: &Subject<'_>, shards: u32) -> f64 {
+    let of = |w: &Weighed<'_>| {
+        let size = subject.context.relative_size(&subject.table.name, &w.statement);
+        let others = w.statement.tables.iter().any(|u| u.table != subject.table.name);
+        if others { w.weight * (1.0 - w.overhead) * size * f64::from(shards) } else { 0.0 }
+    };
+    subject.statements.iter().map(of).sum()
+}
+
+/// A key cut into shards by hash, range or list, with its figures, its cost and its reasons.
+/// Ties are added by [`tied`].
+pub fn assess(subject: &Subject<'_>, key: &KeyColumns, cut: Cut, setting: &Setting<'_>) -> Candidate {
+    let Cut { method, count, skew: known_skew } = cut;
+    let values = KeyValues::of(subject, key);
+    let (reads, writes) = access::fanouts(subject, key, method);
+    let lost = constraints_lost(subject, key);
+    let parts = own_cost(subject, key, cut, setting);
     let mut evidence = figures(subject, reads, writes, parts);
-    let family = key.first().and_then(|c| subject.families.of(&subject.table.name, c));
-    evidence.family_tables = family.map(|f| subject.families.tables(f)).unwrap_or_default();
+    let family = key.first().and_then(|c| subject.context.families.of(&subject.table.name, c));
+    evidence.family_tables = family.map(|f| subject.context.families.tables(f).to_vec()).unwrap_or_default();
     evidence.family_calls = round4(subject.home(key));
-    evidence.key_updates = round4(updates);
+    evidence.key_updates = round4(key_updates(subject, key));
     evidence.distinct = values.distinct;
     evidence.null_share = values.null_share.map(round4);
     evidence.hottest_value = values.hottest.map(round4);
     evidence.skew = known_skew.map(round4);
     evidence.monotonicity = values.monotonicity.map(round4);
     evidence.constraints_lost = lost.into_iter().map(|(name, _)| name).collect();
+    evidence.statements = access::classes(subject, key, method);
+    evidence.remedies = remedies::of(subject, key, &evidence.constraints_lost);
     let mut candidate = with(method, key.clone(), count, evidence);
     candidate.rejected = reject::reason(subject, &candidate, &values, setting.unique);
     candidate.because = because::sharded(subject, &candidate, setting.unique);
@@ -132,24 +182,23 @@ pub fn assess(subject: &Subject<'_>, key: &KeyColumns, method: Method, count: u3
 
 /// One plain table (`none`), or one with a copy on every foreign node (`reference`).
 pub fn assess_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting<'_>) -> Candidate {
-    let mut parts = Parts::new();
-    let bytes = subject.text_bytes();
-    if method == Method::Reference {
-        let copies = setting.nodes.max(2) as f64;
-        parts.add("writes to every copy", subject.written * copies * APART);
-        parts.add("copies kept in step", COPIES);
-        parts.add("room for the copies", bytes.unwrap_or(0) as f64 / REFERENCE_BYTES as f64);
-    } else {
-        parts.add("joins between shards", FAR_JOIN * far_joins(subject, None));
-        parts.add("apart from its transactions", APART * subject.best_home);
-        parts.add("all in one place", if bytes.is_some_and(|b| b < MIN_SHARDED_BYTES) { 0.0 } else { ONE_PLACE });
-        parts.add("fewer shards than needed", f64::from(setting.needed) - 1.0);
-    }
+    let parts = own_cost_unsharded(subject, method, setting);
     let (reads, writes) = access::fanouts(subject, &[], Method::Hash);
     let evidence = figures(subject, reads, writes, parts);
     let mut candidate = with(method, KeyColumns::new(), 1, evidence);
     candidate.rejected = reject::unsharded(subject, method);
     candidate.because = because::unsharded(subject, &candidate);
+    candidate
+}
+
+/// A candidate with what it costs because of where the other tables are.
+pub fn tied(mut candidate: Candidate, ties: Ties) -> Candidate {
+    let mut parts = Parts(candidate.evidence.cost_parts);
+    parts.add("joins between shards", ties.joins);
+    parts.add("apart from its transactions", ties.apart);
+    parts.add("dearer for other tables", ties.others);
+    candidate.cost = round4(parts.sum());
+    candidate.evidence.cost_parts = parts.0;
     candidate
 }
 
@@ -175,9 +224,14 @@ fn figures(
 }
 
 /// Named parts of a cost, nothing among them that does not count.
+#[derive(Debug, Clone, PartialEq)]
 struct Parts(Vec<(String, f64)>);
 
 impl Parts {
+    fn sum(&self) -> f64 {
+        self.0.iter().map(|p| p.1).sum()
+    }
+
     fn new() -> Self {
         Self(vec![("statements".to_owned(), 1.0)])
     }
@@ -204,52 +258,7 @@ fn further(subject: &Subject<'_>, key: &[String], method: Method, count: u32) ->
     both
 }
 
-/// Weight of the joins whose other side is not on the same shard, each by the size of what must travel. `key` is None
-/// for a table that is not cut: then every join is far, as the other side is somewhere else.
-fn far_joins(subject: &Subject<'_>, key: Option<&[String]>) -> f64 {
-    let mut sum = 0.0;
-    for Weighed { statement, weight, .. } in &subject.statements {
-        let mut far: BTreeMap<&TableName, f64> = BTreeMap::new();
-        for found in subject.uses(statement).filter(|u| !u.inserted) {
-            for edge in found.joined.iter().filter(|e| key.is_some() || e.other != subject.table.name) {
-                let others: Vec<&TableUse> = statement.tables.iter().filter(|u| u.table == edge.other).collect();
-                let near = key.map_or(0.0, |k| nearness(subject, k, found, &edge.other, &others));
-                let size = far.entry(&edge.other).or_default();
-                *size = size.max((1.0 - near) * travelling(subject, &edge.column, &edge.other));
-            }
-        }
-        sum += weight * far.values().sum::<f64>();
-    }
-    sum
-}
-
-/// How surely the other side of a join is on the same shard, 0..=1: 1 where both sides are pinned by the key's family;
-/// where they are joined on it, the part of the other table's joins that use that column, since the more of them do,
-/// the likelier it is that table's key as well.
-fn nearness(subject: &Subject<'_>, key: &[String], found: &TableUse, other: &TableName, others: &[&TableUse]) -> f64 {
-    let near = |column: &String| {
-        let family = subject.families.of(&subject.table.name, column);
-        let pins = |u: &&TableUse| u.pinned.iter().any(|c| subject.families.of(other, c) == family);
-        if found.pinned.contains(column) && family.is_some() && others.iter().any(pins) {
-            return 1.0;
-        }
-        let on_it = found.joined.iter().filter(|e| e.column == *column && e.other == *other);
-        on_it.map(|e| subject.joined_share(other, &e.other_column)).fold(0.0, f64::max)
-    };
-    key.iter().map(near).fold(1.0, f64::min)
-}
-
-/// Size of the smaller side of a join against the table, 0..=1, by its square root: the other side has about as many
-/// rows as the joined column has values. Counting joins instead would make a date the best key of every star.
-fn travelling(subject: &Subject<'_>, column: &str, other: &TableName) -> f64 {
-    match subject.profile.and_then(|p| p.column(column).map(|c| (c.distinct, p.rows))) {
-        Some((distinct, rows)) if rows > 0 => (distinct as f64 / rows as f64).min(1.0).sqrt(),
-        _ if subject.copyable.contains(other) => LOOKUP_SIZE,
-        _ => 1.0,
-    }
-}
-
-fn price_of_loss(subject: &Subject<'_>, natural: bool) -> f64 {
+pub(super) fn price_of_loss(subject: &Subject<'_>, natural: bool) -> f64 {
     match natural {
         false => LOST_GENERATED,
         true if subject.basis == Basis::Log && subject.written == 0.0 => LOST_UNWRITTEN,

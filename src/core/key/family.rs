@@ -18,6 +18,10 @@ pub struct Families {
     index: BTreeMap<ColumnId, usize>,
     /// Union-find; a root is the smallest index of its family.
     parent: Vec<usize>,
+    /// Tables of each family by its root, in name order.
+    tables: BTreeMap<usize, Vec<TableName>>,
+    /// Links from a column to the end of its chain of foreign keys; columns without a foreign key have none.
+    depth: BTreeMap<ColumnId, usize>,
 }
 
 impl Families {
@@ -43,6 +47,9 @@ impl Families {
             }
         }
         families.tie_by_name(schema);
+        families.parent = (0..families.parent.len()).map(|at| families.root(at)).collect();
+        families.gather_tables();
+        families.measure(schema);
         families
     }
 
@@ -50,12 +57,49 @@ impl Families {
         self.index.get(&(table.clone(), column.to_owned())).map(|i| self.root(*i))
     }
 
+    /// Foreign keys between a column and the end of the shortest chain that begins with it; 0 for the root of a family.
+    pub fn depth(&self, table: &TableName, column: &str) -> usize {
+        self.depth.get(&(table.clone(), column.to_owned())).copied().unwrap_or(0)
+    }
+
     /// The tables with a column of the family, in name order.
-    pub fn tables(&self, family: usize) -> Vec<TableName> {
-        let mut tables: Vec<TableName> =
-            self.index.iter().filter(|(_, i)| self.root(**i) == family).map(|((t, _), _)| t.clone()).collect();
-        tables.dedup();
-        tables
+    pub fn tables(&self, family: usize) -> &[TableName] {
+        self.tables.get(&family).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    fn gather_tables(&mut self) {
+        let mut tables: BTreeMap<usize, Vec<TableName>> = BTreeMap::new();
+        for ((table, _), at) in &self.index {
+            let list = tables.entry(self.root(*at)).or_default();
+            if list.last() != Some(table) {
+                list.push(table.clone());
+            }
+        }
+        self.tables = tables;
+    }
+
+    /// Shortest chains of foreign keys, from the roots outwards.
+    fn measure(&mut self, schema: &Schema) {
+        let mut referring: BTreeMap<ColumnId, Vec<ColumnId>> = BTreeMap::new();
+        let mut linked: std::collections::BTreeSet<ColumnId> = std::collections::BTreeSet::new();
+        for table in &schema.tables {
+            for key in &table.foreign_keys {
+                for (column, referenced) in key.columns.iter().zip(&key.referenced_columns) {
+                    let from = (table.name.clone(), column.clone());
+                    referring.entry((key.references.clone(), referenced.clone())).or_default().push(from.clone());
+                    linked.insert(from);
+                }
+            }
+        }
+        let mut waiting: std::collections::VecDeque<(ColumnId, usize)> =
+            referring.keys().filter(|c| !linked.contains(*c)).map(|c| (c.clone(), 0)).collect();
+        while let Some((column, depth)) = waiting.pop_front() {
+            if self.depth.contains_key(&column) {
+                continue;
+            }
+            waiting.extend(referring.get(&column).into_iter().flatten().map(|c| (c.clone(), depth + 1)));
+            self.depth.insert(column, depth);
+        }
     }
 
     fn tie_by_name(&mut self, schema: &Schema) {
@@ -105,13 +149,16 @@ fn own_prefix(table: &Table) -> &str {
 }
 
 /// What a column's name says it is, in any table: `o_w_id` and `w_id` are both `w_id`. None for a name such as `id` or
-/// `name`, which is another thing in every table; except the `id` of `customers`, which is the `customer_id`.
+/// `name`, which is another thing in every table; except a `custid`, and the `id` of `customers`, which is the `customer_id`.
 fn meaning(table: &Table, column: &Column, prefix: &str) -> Option<String> {
     let rest = column.name.strip_prefix(prefix).unwrap_or(&column.name);
     if rest.contains('_') {
         return Some(rest.to_owned());
     }
     if column.name.contains('_') {
+        return Some(column.name.clone());
+    }
+    if column.name.len() > 2 && column.name.ends_with("id") {
         return Some(column.name.clone());
     }
     let single_key = table.primary_key().is_some_and(|k| k.columns == [column.name.as_str()]);

@@ -9,22 +9,26 @@
 mod access;
 mod because;
 mod candidates;
+mod context;
 mod cost;
 mod family;
-mod log;
 mod reject;
+mod remedies;
 mod skew;
 pub mod split;
 mod subject;
+mod tie;
 mod values;
 mod weight;
 
 pub use access::{Reach, reach};
-pub use candidates::{candidates, methods, pieces};
-pub use cost::{MIN_SHARDED_BYTES, Setting, assess, assess_unsharded};
+pub use candidates::{all_keys, candidates, is_closed, is_shared, methods, pieces};
+pub use context::{Context, TableSize};
+pub use cost::{Cut, MIN_SHARDED_BYTES, Setting, Ties, assess, assess_unsharded, tied};
 pub use family::Families;
 pub use skew::skew;
 pub use subject::{Basis, Subject};
+pub use tie::{APART, Joins, Place, together};
 pub use values::{KeyValues, is_time};
 
 /// The exact share of the rows per remainder, for a type, its values (None is NULL) with their numbers of rows, and a

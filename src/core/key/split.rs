@@ -13,6 +13,14 @@ pub type Piece = (Bound, f64);
 /// Values that a list layout names at most: past this a list is a long way of writing a hash.
 pub const MAX_LISTED_VALUES: usize = 256;
 
+/// What shards are to have as much of as the others: rows; or values, so that tables with the same values in other
+/// numbers are cut alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Even {
+    Rows,
+    Values,
+}
+
 /// Every value with its share of the non-null rows, in the type's order; or cuts at the quantiles.
 #[derive(Debug, Clone, PartialEq)]
 struct Cuts {
@@ -42,8 +50,8 @@ pub fn hash(count: u32) -> Vec<Piece> {
 
 /// `count` ranges over one column. The first has no lower and the last no upper bound, so that every value fits. None
 /// where the values are not known or cannot be cut into so many.
-pub fn range(profile: &ColumnProfile, type_name: &str, count: u32) -> Option<Vec<Piece>> {
-    let cuts = Cuts::of(profile, type_name)?.choose(count)?;
+pub fn range(profile: &ColumnProfile, type_name: &str, count: u32, even: Even) -> Option<Vec<Piece>> {
+    let cuts = Cuts::of(profile, type_name)?.choose(count, even)?;
     let mut pieces = Vec::with_capacity(cuts.len() + 1);
     let mut from: Option<(String, f64)> = None;
     for cut in cuts.into_iter().map(Some).chain([None]) {
@@ -58,16 +66,20 @@ pub fn range(profile: &ColumnProfile, type_name: &str, count: u32) -> Option<Vec
 
 /// `count` shards, the last of them DEFAULT. NULLs are packed as a value of their own; where there are none yet, DEFAULT
 /// takes them. None where fewer values are known than shards asked for.
-pub fn list(profile: &ColumnProfile, rows: u64, count: u32) -> Option<Vec<Piece>> {
+pub fn list(profile: &ColumnProfile, rows: u64, count: u32, even: Even) -> Option<Vec<Piece>> {
     let bins = usize::try_from(count).ok()?.checked_sub(1).filter(|b| *b > 0)?;
     let mut values = listed(profile);
     if rows == 0 || values.len() < bins {
         return None;
     }
-    values.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0)));
+    match even {
+        Even::Rows => values.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(&b.0))),
+        Even::Values => values.sort(),
+    }
     let mut shards: Vec<(Vec<Option<String>>, u64)> = vec![(Vec::new(), 0); bins];
     for (value, weight) in values {
-        let least = shards.iter_mut().min_by(|a, b| (a.1, a.0.len()).cmp(&(b.1, b.0.len())))?;
+        let fill = |s: &(Vec<Option<String>>, u64)| (if even == Even::Rows { s.1 } else { 0 }, s.0.len());
+        let least = shards.iter_mut().min_by_key(|s| fill(s))?;
         least.0.push(value);
         least.1 += weight;
     }
@@ -90,6 +102,33 @@ pub fn skew(pieces: &[Piece]) -> f64 {
     let total: f64 = held.iter().sum();
     let fullest = held.iter().copied().fold(0.0, f64::max);
     if total > 0.0 { fullest * held.len() as f64 / total } else { 1.0 }
+}
+
+/// The share of the rows that each of the given ranges or lists takes; None where the values are not all known.
+pub fn shares(bounds: &[&Bound], profile: &ColumnProfile, rows: u64, type_name: &str) -> Option<Vec<f64>> {
+    if !listable(profile) || rows == 0 {
+        return None;
+    }
+    let order = TextOrder::of_type(type_name);
+    let takes = |bound: &Bound, value: Option<&str>| match (bound, value) {
+        (Bound::List { values }, value) => values.iter().any(|v| v.as_deref() == value),
+        (Bound::Range { from, to }, Some(value)) => order.is_some_and(|order| {
+            let first = |b: &Option<Vec<String>>| b.as_ref().and_then(|b| b.first()).cloned();
+            first(from).is_none_or(|f| order.compare(&f, value).is_le())
+                && first(to).is_none_or(|t| order.compare(value, &t).is_lt())
+        }),
+        _ => false,
+    };
+    let default = bounds.iter().position(|b| **b == Bound::Default);
+    let mut out = vec![0.0; bounds.len()];
+    let known = profile.heavy.iter().map(|h| (Some(h.value.as_str()), h.count)).chain([(None, profile.nulls)]);
+    for (value, count) in known {
+        let at = bounds.iter().position(|b| takes(b, value)).or(default);
+        if let Some(share) = at.and_then(|at| out.get_mut(at)) {
+            *share += count as f64 / rows as f64;
+        }
+    }
+    Some(out)
 }
 
 /// The values that a list can name, with their rows; NULL among them where there are any.
@@ -140,19 +179,25 @@ impl Cuts {
     }
 
     /// The `count - 1` cuts nearest to equal weights, in order and without duplicates.
-    fn choose(self, count: u32) -> Option<Vec<(String, f64)>> {
+    fn choose(self, count: u32, even: Even) -> Option<Vec<(String, f64)>> {
         let wanted = usize::try_from(count).ok()?.checked_sub(1)?;
         let spare = self.at.len().checked_sub(wanted)?;
         let mut chosen = Vec::with_capacity(wanted);
         let mut next = 0;
+        let mut done = 0.0;
+        let values = (self.at.len() + 1) as f64;
+        let below = |at: usize| match even {
+            Even::Rows => self.at.get(at).map_or(f64::INFINITY, |c| c.1),
+            Even::Values => (at + 1) as f64 / values,
+        };
         for i in 0..wanted {
             // Equal parts of what is left: one heavy value early on does not make the later shards uneven.
-            let below = chosen.last().map_or(0.0, |c: &(String, f64)| c.1);
-            let ideal = below + (1.0 - below) / (wanted - i + 1) as f64;
+            let ideal = done + (1.0 - done) / (wanted - i + 1) as f64;
             let window = next..=spare + i;
-            let off = |at: &usize| self.at.get(*at).map_or(f64::INFINITY, |c| (c.1 - ideal).abs());
+            let off = |at: &usize| (below(*at) - ideal).abs();
             let best = window.min_by(|a, b| off(a).total_cmp(&off(b)))?;
             chosen.push(self.at.get(best)?.clone());
+            done = below(best);
             next = best + 1;
         }
         Some(chosen)

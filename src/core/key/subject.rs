@@ -1,13 +1,10 @@
 //! The table under consideration, with everything known of it, prepared once and asked many times.
 
-use super::family::Families;
-use super::log::{Joins, copyable, home_shares, joins, written_share};
-use super::weight::{overhead_felt, weights};
+use super::context::{Context, Weighed};
 use crate::model::statement::StatementKind;
-use crate::model::workload::{JoinEdge, StatementUse, TableUse, Workload, WorkloadProfile};
-use crate::model::{Schema, Table, TableName, TableProfile};
+use crate::model::workload::{JoinEdge, StatementUse, TableUse};
+use crate::model::{Table, TableName, TableProfile};
 use std::borrow::Cow;
-use std::collections::{BTreeMap, BTreeSet};
 
 /// What the figures on how rows are found stand on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,23 +15,16 @@ pub enum Basis {
     Assumed,
 }
 
-/// A statement on the table with its weight; the weights of a subject's statements add up to 1.
-#[derive(Debug, Clone)]
-pub(super) struct Weighed<'a> {
-    pub(super) statement: Cow<'a, StatementUse>,
-    pub(super) weight: f64,
-    /// See [`overhead_felt`].
-    pub(super) overhead: f64,
-}
-
 #[derive(Debug, Clone)]
 pub struct Subject<'a> {
     pub table: &'a Table,
     pub profile: Option<&'a TableProfile>,
-    pub families: Families,
+    pub context: &'a Context<'a>,
     pub basis: Basis,
     /// Statements that find rows of the table by condition.
     pub(super) statements: Vec<Weighed<'a>>,
+    /// What the table counts for beside the others: the weight of those statements.
+    pub weight: f64,
     /// Calls of those statements, and of the INSERTs and COPYs.
     pub(super) calls: f64,
     pub(super) insert_calls: f64,
@@ -42,44 +32,23 @@ pub struct Subject<'a> {
     pub(super) written: f64,
     /// Other tables depend on it: a foreign key, a join, or their being written while this one is only looked up.
     pub(super) looked_up: bool,
-    /// Home share of each family, 0..=1, and the largest of them.
-    pub(super) homes: BTreeMap<usize, f64>,
-    pub(super) best_home: f64,
-    /// Tables that could be reference tables by the way they are used.
-    pub(super) copyable: BTreeSet<TableName>,
-    /// Weight of the joins of each column of each table, and of all joins of each table.
-    joins: Joins,
 }
 
 impl<'a> Subject<'a> {
-    /// `kind` is the load's profile: the workload's own, unless the config declares another.
-    pub fn new(
-        table: &'a Table,
-        schema: &Schema,
-        workload: &'a Workload,
-        kind: WorkloadProfile,
-        profile: Option<&'a TableProfile>,
-    ) -> Self {
-        let families = Families::new(schema, workload);
-        let weights = weights(workload, kind);
-        let copyable = copyable(schema, workload);
-        let homes = home_shares(schema, workload, &weights, &families, &copyable);
+    pub fn new(table: &'a Table, context: &'a Context<'a>, profile: Option<&'a TableProfile>) -> Self {
         let mut subject = Self {
             table,
             profile,
-            families,
+            context,
             basis: Basis::Log,
             statements: Vec::new(),
+            weight: 0.0,
             calls: 0.0,
             insert_calls: 0.0,
-            written: written_share(workload, &table.name),
-            looked_up: copyable.contains(&table.name),
-            best_home: homes.values().copied().fold(0.0, f64::max),
-            homes,
-            copyable,
-            joins: joins(workload, &weights),
+            written: context.written_share(&table.name),
+            looked_up: context.copyable.contains(&table.name),
         };
-        subject.gather(workload, kind, &weights);
+        subject.gather();
         subject
     }
 
@@ -87,39 +56,39 @@ impl<'a> Subject<'a> {
         of.tables.iter().filter(|u| u.table == self.table.name)
     }
 
+    /// Identity and weight of the logged statements that find rows of the table by condition.
+    pub fn weights(&self) -> Vec<(i64, f64)> {
+        let logged = self.statements.iter().filter(|_| self.basis == Basis::Log);
+        logged.map(|w| (w.statement.id, w.weight)).collect()
+    }
+
     /// Home share of a key: of all its columns together, the least.
     pub(super) fn home(&self, key: &[String]) -> f64 {
-        let of =
-            |c: &String| self.families.of(&self.table.name, c).and_then(|f| self.homes.get(&f)).copied().unwrap_or(0.0);
+        let families = &self.context.families;
+        let of = |c: &String| {
+            families.of(&self.table.name, c).and_then(|f| self.context.homes.get(&f)).copied().unwrap_or(0.0)
+        };
         key.iter().map(of).fold(f64::INFINITY, f64::min).min(1.0)
     }
 
-    /// The part of a table's joins, by weight, that are on this column.
-    pub(super) fn joined_share(&self, table: &TableName, column: &str) -> f64 {
-        let of = |(columns, all): &(BTreeMap<String, f64>, f64)| {
-            columns.get(column).filter(|_| *all > 0.0).map_or(0.0, |one| one / all)
-        };
-        self.joins.get(table).map_or(0.0, of)
-    }
-
+    /// Bytes of the rows' text: counted, told or estimated.
     pub(super) fn text_bytes(&self) -> Option<u64> {
-        self.profile.map(|p| p.text_bytes)
+        self.profile.map(|p| p.text_bytes).or_else(|| self.context.bytes(&self.table.name).map(|b| b as u64))
     }
 
-    fn gather(&mut self, workload: &'a Workload, kind: WorkloadProfile, weights: &[f64]) {
-        for (statement, &weight) in workload.statements.iter().zip(weights) {
-            let uses: Vec<bool> = self.uses(statement).map(|u| u.inserted).collect();
-            if uses.is_empty() {
-                continue;
-            }
-            if uses.iter().all(|inserted| *inserted) {
-                self.insert_calls += statement.calls;
+    fn gather(&mut self) {
+        let mut inserted = 0.0;
+        for weighed in self.context.on(&self.table.name) {
+            if self.uses(&weighed.statement).all(|u| u.inserted) {
+                self.insert_calls += weighed.statement.calls;
+                inserted += weighed.weight;
             } else {
-                self.calls += statement.calls;
-                let overhead = overhead_felt(kind, statement);
-                self.statements.push(Weighed { statement: Cow::Borrowed(statement), weight, overhead });
+                self.calls += weighed.statement.calls;
+                self.statements.push(weighed.clone());
             }
         }
+        let total: f64 = self.statements.iter().map(|s| s.weight).sum();
+        self.weight = if self.statements.is_empty() { inserted } else { total }.max(UNSEEN);
         if self.statements.is_empty() {
             self.basis = Basis::Assumed;
             self.statements = assumed(self.table);
@@ -131,6 +100,8 @@ impl<'a> Subject<'a> {
     }
 }
 
+/// What a table counts for that no statement touches. Assumed: one statement in a thousand.
+const UNSEEN: f64 = 0.001;
 /// Part of an assumed statement's cost that counts: enough to put keys in an order, too little to speak against
 /// sharding. Assumed.
 const ASSUMED_OVERHEAD: f64 = 0.2;

@@ -57,8 +57,68 @@ pub struct Plan {
     pub count: CountDecision,
     /// What is not carried over as it was, and why; known before anything is created.
     pub notes: Vec<Note>,
+    /// What the choice assumes of the other tables, and how surely nothing is better.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<JointChoice>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    /// The smallest change of one statement that would change the choice; None where none does, or where none was looked
+    /// for because the choice was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flip: Option<Flip>,
     /// xxh3-128 of the document with this field empty, as 32 hexadecimal digits.
     pub hash: String,
+}
+
+/// The whole schema's design beside the chosen candidate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct JointChoice {
+    /// The other tables that the choice matters to, in name order.
+    pub tables: Vec<TableChoice>,
+    /// Of the design, in single-shard statements per statement of the log, and what no design comes below.
+    pub cost: f64,
+    pub lower_bound: f64,
+    /// The search was complete: nothing is better by this objective.
+    pub exact: bool,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TableChoice {
+    pub table: TableName,
+    pub method: Method,
+    pub key: KeyColumns,
+    /// Its rows are in shards of the same number as the target's rows that belong to them.
+    pub together: bool,
+    /// It is already sharded so.
+    pub placed: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    Low,
+    Medium,
+    High,
+}
+
+/// How far the choice may be relied on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Confidence {
+    pub level: Level,
+    /// A full sentence.
+    pub because: String,
+}
+
+/// A change of the load that changes the choice.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Flip {
+    /// Identity and text of the statement.
+    pub statement: i64,
+    pub text: String,
+    /// How much more often (or, below 1, less often) it would have to run.
+    pub factor: f64,
+    pub method: Method,
+    pub key: KeyColumns,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -99,6 +159,44 @@ pub struct Evidence {
     pub constraints_lost: Vec<String>,
     /// The cost's parts by name, which add up to it.
     pub cost_parts: Vec<(String, f64)>,
+    /// Where each statement on the table goes, heaviest first, at most [`Evidence::STATEMENTS`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<StatementClass>,
+    /// What can be done about each constraint of `constraints_lost`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub remedies: Vec<Remedy>,
+}
+
+impl Evidence {
+    pub const STATEMENTS: usize = 100;
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Class {
+    Single,
+    Multi,
+    Scatter,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StatementClass {
+    pub id: i64,
+    pub class: Class,
+    /// Of the weight of all statements on the table, 0..=1.
+    pub share: f64,
+}
+
+/// One way to live with a constraint that cannot be enforced across shards.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Remedy {
+    pub constraint: String,
+    /// `widen`, `per_shard`, `lookup table` or `refuse`.
+    pub way: String,
+    pub what: String,
+    /// In single-shard statements per statement on the table, on top of a layout that keeps the constraint for `lookup
+    /// table`, and against this candidate for `refuse`; None where no candidate keeps it.
+    pub cost: Option<f64>,
 }
 
 /// How many shards a statement touches.

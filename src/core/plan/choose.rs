@@ -1,101 +1,123 @@
 //! All candidates judged alike, ranked, and one of them chosen: the best, or the one that the config asks for.
 
 use super::PlanInput;
-use crate::count::{Demand, KeyLimits, balanced, decide, demand_bounds, key_bounds, needed, unsharded};
-use crate::key::{HashShares, KeyValues, Setting, Subject, assess, assess_unsharded, candidates, methods, skew, split};
+use super::joint::{Completed, Joint};
+use super::options::{Breadth, Scored, is_forced, of_target, variables};
+use crate::count::{CoLocated, Demand, needs};
+use crate::key::{HashShares, Subject, tied};
 use crate::model::config::UniquePolicy;
-use crate::model::plan::CountDecision;
-use crate::model::words::list;
+use crate::model::words::{list, round4};
 use crate::model::{Candidate, Config, KeyColumns, Method, Problem};
+use std::collections::BTreeMap;
 
-/// A candidate with the decision on its count.
+/// An option of the target with what the whole schema would look like beside it.
 #[derive(Debug, Clone)]
-pub(super) struct Scored {
-    pub(super) candidate: Candidate,
-    pub(super) count: CountDecision,
+pub(super) struct Ranked {
+    pub(super) scored: Scored,
+    pub(super) completed: Completed,
 }
 
 /// Every candidate, best first: those that may be chosen before those that may not, then by cost, then the shorter
-/// key, then the column that stands first in the primary key and in the table.
-pub(super) fn rank(
-    subject: &Subject<'_>,
+/// key, then the column nearer to the root of its family, then the one that stands first in the primary key and in the
+/// table. With the objective that they were ranked by.
+pub(super) fn rank<'a>(
+    subject: &Subject<'a>,
     input: &PlanInput<'_>,
     demand: &Demand,
     exact: &HashShares<'_>,
-) -> Vec<Scored> {
-    let config = input.config;
-    let bounds = demand_bounds(demand);
-    let setting = Setting {
-        unique: config.unique,
-        needed: needed(&bounds),
-        balanced: balanced(&bounds),
-        nodes: demand.nodes,
-        exact,
-    };
-    let mut keys = candidates(subject, is_forced(config) || config.shard_count.is_some_and(|n| n > 1));
-    if let Some(forced) = config.shard_key.as_ref().map(|k| KeyColumns::from_iter(k.iter().cloned()))
-        && !keys.contains(&forced)
-    {
-        keys.push(forced);
-    }
-    let mut out: Vec<Scored> = Vec::new();
-    for key in &keys {
-        let mut ways = methods(subject, key);
-        if let Some(asked) = config.method.filter(|m| m.shards() && !ways.contains(m) && is_possible(subject, key, *m))
-        {
-            ways.push(asked);
+) -> (Vec<Ranked>, Joint<'a>) {
+    let none = BTreeMap::new();
+    let (options, joint, completed) = judge(subject, input, demand, &none, exact);
+    let beside = larger_tables(&options, &joint, &completed, input, demand);
+    let (options, joint, completed) =
+        if beside.is_empty() { (options, joint, completed) } else { judge(subject, input, demand, &beside, exact) };
+    let mut out: Vec<Ranked> = options
+        .into_iter()
+        .zip(completed)
+        .map(|(mut scored, completed)| {
+            scored.candidate = tied(scored.candidate, completed.ties);
+            Ranked { scored, completed }
+        })
+        .collect();
+    out.sort_by(|a, b| order(subject, &a.scored, &b.scored));
+    // The key's best way; another one only where the config asks for it.
+    let mut seen: Vec<KeyColumns> = Vec::new();
+    out.retain(|r| {
+        let candidate = &r.scored.candidate;
+        if !candidate.method.shards() {
+            return true;
         }
-        let mut scored: Vec<Scored> = ways
-            .into_iter()
-            .filter(|method| makes(subject, key, *method, config.shard_count))
-            .map(|method| {
-                let values = KeyValues::of(subject, key);
-                let limits = KeyLimits {
-                    method,
-                    distinct: values.distinct,
-                    hottest: values.largest_group(),
-                    pieces: pieces(subject, key, method),
-                };
-                let all = bounds.iter().cloned().chain(key_bounds(&limits)).collect();
-                let uneven = |count: u32| skew(subject, key, method, count, exact);
-                let mut count = decide(all, method, config.shard_count, &uneven);
-                // A list that was asked for has at least a shard for its values and one for all others.
-                if method == Method::List && is_forced(config) {
-                    count.count = count.count.max(2);
-                }
-                Scored { candidate: assess(subject, key, method, count.count, &setting), count }
-            })
-            .collect();
-        scored.sort_by(|a, b| order(subject, a, b));
-        // The key's best way; another one only where the config asks for it.
-        let best = scored.first().map(|s| s.candidate.method);
-        out.extend(
-            scored
-                .into_iter()
-                .filter(|s| Some(s.candidate.method) == best || Some(s.candidate.method) == config.method),
-        );
-    }
-    for method in [Method::None, Method::Reference] {
-        let mut candidate = assess_unsharded(subject, method, &setting);
-        let asked = config.method == Some(method);
-        // A reference table is worth a line only where it applies or was asked for.
-        if method == Method::Reference && candidate.rejected.is_some() && !asked {
-            continue;
+        let first = !seen.contains(&candidate.key);
+        if first {
+            seen.push(candidate.key.clone());
         }
-        if let Some(count) = config.shard_count.filter(|n| *n > 1) {
-            candidate.rejected = Some(format!("The config asks for {count} shards."));
+        first || input.config.method == Some(candidate.method) && r.scored.like.is_none()
+    });
+    price_refusals(&mut out);
+    (out, joint)
+}
+
+/// What it costs to insist on a constraint: the best candidate that keeps it, against this one.
+fn price_refusals(ranked: &mut [Ranked]) {
+    let keepers: Vec<(f64, Vec<String>)> = ranked
+        .iter()
+        .map(|r| &r.scored.candidate)
+        .filter(|c| c.rejected.is_none())
+        .map(|c| (c.cost, c.evidence.constraints_lost.clone()))
+        .collect();
+    for ranked in ranked {
+        let own = ranked.scored.candidate.cost;
+        for remedy in ranked.scored.candidate.evidence.remedies.iter_mut().filter(|r| r.way == "refuse") {
+            let keeps = keepers.iter().find(|(_, lost)| !lost.contains(&remedy.constraint));
+            remedy.cost = keeps.map(|(cost, _)| round4((cost - own).max(0.0)));
         }
-        out.push(Scored { candidate, count: unsharded(bounds.clone()) });
     }
-    out.sort_by(|a, b| order(subject, a, b));
+}
+
+fn judge<'a>(
+    subject: &Subject<'a>,
+    input: &PlanInput<'_>,
+    demand: &Demand,
+    beside: &BTreeMap<KeyColumns, CoLocated>,
+    exact: &HashShares<'_>,
+) -> (Vec<Scored>, Joint<'a>, Vec<Completed>) {
+    let options = of_target(subject, input, demand, beside, exact, Breadth::Candidates);
+    let variables = variables(subject, &options, input, demand, exact, Breadth::Candidates);
+    let joint = Joint::new(subject.context, demand.nodes, variables);
+    let allowed: Vec<bool> = options.iter().map(|o| o.candidate.rejected.is_none()).collect();
+    let completed = joint.complete(&allowed);
+    (options, joint, completed)
+}
+
+/// For each key the largest of the tables that would be cut with it, where it needs more shards than the target: tables
+/// that stay together have one count.
+fn larger_tables(
+    options: &[Scored],
+    joint: &Joint<'_>,
+    completed: &[Completed],
+    input: &PlanInput<'_>,
+    demand: &Demand,
+) -> BTreeMap<KeyColumns, CoLocated> {
+    let mut out: BTreeMap<KeyColumns, CoLocated> = BTreeMap::new();
+    for (option, completed) in options.iter().zip(completed).filter(|(o, _)| o.like.is_none()) {
+        for table in joint.beside(&completed.found.design) {
+            let Some(size) = input.sizes.get(table) else { continue };
+            let other = CoLocated { table: table.clone(), rows: size.rows, text_bytes: size.bytes };
+            let shards = needs(demand, &other);
+            let known = out.get(&option.candidate.key).map_or(option.count.count, |o| needs(demand, o));
+            if shards > known {
+                out.insert(option.candidate.key.clone(), other);
+            }
+        }
+    }
     out
 }
 
 /// The index of the chosen candidate, and of the one that would be chosen if the config said nothing of key and method.
-pub(super) fn choose(scored: &[Scored], config: &Config) -> Result<(usize, Option<usize>), Vec<Problem>> {
-    let free = scored.iter().position(|s| s.candidate.rejected.is_none());
-    let wanted = |s: &&Scored| {
-        let candidate = &s.candidate;
+pub(super) fn choose(ranked: &[Ranked], config: &Config) -> Result<(usize, Option<usize>), Vec<Problem>> {
+    let candidates: Vec<&Candidate> = ranked.iter().map(|r| &r.scored.candidate).collect();
+    let free = candidates.iter().position(|c| c.rejected.is_none());
+    let wanted = |candidate: &Candidate| {
         // Asking for a method overrules advice, not the policy.
         let lawful = config.unique != UniquePolicy::Refuse || candidate.evidence.constraints_lost.is_empty();
         lawful
@@ -103,21 +125,21 @@ pub(super) fn choose(scored: &[Scored], config: &Config) -> Result<(usize, Optio
             && config.method.is_none_or(|m| candidate.method == m)
             && (config.shard_key.is_some() || config.method.is_some() || candidate.rejected.is_none())
     };
-    let among: Vec<usize> = scored.iter().enumerate().filter(|(_, s)| wanted(s)).map(|(i, _)| i).collect();
+    let among: Vec<usize> = candidates.iter().enumerate().filter(|(_, c)| wanted(c)).map(|(i, _)| i).collect();
     let one_shard = config.shard_count == Some(1) && !is_forced(config);
-    let plain = scored.iter().position(|s| s.candidate.method == Method::None);
+    let plain = candidates.iter().position(|c| c.method == Method::None);
     match (among.first().copied(), plain.filter(|_| one_shard)) {
         (_, Some(plain)) => Ok((plain, free)),
         (Some(best), None) => Ok((best, free)),
-        (None, None) => Err(vec![nothing_fits(scored, config)]),
+        (None, None) => Err(vec![nothing_fits(&candidates, config)]),
     }
 }
 
-fn nothing_fits(scored: &[Scored], config: &Config) -> Problem {
-    let reasons: Vec<String> = scored
+fn nothing_fits(candidates: &[&Candidate], config: &Config) -> Problem {
+    let reasons: Vec<String> = candidates
         .iter()
-        .filter(|s| s.candidate.method.shards())
-        .filter_map(|s| s.candidate.rejected.as_ref().map(|r| format!("{}: {r}", list(&s.candidate.key, 4))))
+        .filter(|c| c.method.shards())
+        .filter_map(|c| c.rejected.as_ref().map(|r| format!("{}: {r}", list(&c.key, 4))))
         .take(4)
         .collect();
     let what = match config.method {
@@ -134,10 +156,6 @@ fn nothing_fits(scored: &[Scored], config: &Config) -> Problem {
         .hint("Name a key in the config's \"shard_key\", or leave out \"method\" and \"shard_count\".")
 }
 
-pub(super) fn is_forced(config: &Config) -> bool {
-    config.shard_key.is_some() || config.method.is_some()
-}
-
 /// `hash on customer_id`, `none`.
 pub(super) fn name_of(candidate: &Candidate) -> String {
     if candidate.key.is_empty() {
@@ -145,27 +163,6 @@ pub(super) fn name_of(candidate: &Candidate) -> String {
     } else {
         format!("{} on {}", candidate.method.name(), list(&candidate.key, 4))
     }
-}
-
-/// As many shards as the config asks for can be made.
-fn makes(subject: &Subject<'_>, key: &[String], method: Method, count: Option<u32>) -> bool {
-    let Some(count) = count.filter(|_| method != Method::Hash) else { return true };
-    pieces(subject, key, method).is_some_and(|most| count <= most) && (method == Method::Range || count > 1)
-}
-
-/// The method could cut the key if asked to, though the planner would not think of it.
-fn is_possible(subject: &Subject<'_>, key: &[String], method: Method) -> bool {
-    method != Method::Hash && pieces(subject, key, method).is_some()
-}
-
-fn pieces(subject: &Subject<'_>, key: &[String], method: Method) -> Option<u32> {
-    let [one] = key else { return None };
-    let column = subject.table.column(one).filter(|c| c.orderable && !c.generated)?;
-    let profile = subject.profile?.column(one)?;
-    if method == Method::Range && profile.nulls > 0 {
-        return None;
-    }
-    split::pieces(method, profile, &column.type_name)
 }
 
 fn order(subject: &Subject<'_>, a: &Scored, b: &Scored) -> std::cmp::Ordering {
@@ -176,7 +173,8 @@ fn order(subject: &Subject<'_>, a: &Scored, b: &Scored) -> std::cmp::Ordering {
         };
         let in_table = |name: &String| subject.table.columns.iter().position(|c| c.name == *name).unwrap_or(usize::MAX);
         let columns = c.key.iter().map(|c| (in_key(c), in_table(c))).collect::<Vec<_>>();
-        (c.key.len(), columns, c.method)
+        let depth: usize = c.key.iter().map(|name| subject.context.families.depth(&subject.table.name, name)).sum();
+        (c.key.len(), depth, columns, c.method)
     };
     let rejected = a.rejected.is_some().cmp(&b.rejected.is_some());
     rejected.then(a.cost.total_cmp(&b.cost)).then_with(|| place(a).cmp(&place(b)))

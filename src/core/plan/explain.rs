@@ -1,7 +1,7 @@
 //! The plan as text for people: one screen, in the way of EXPLAIN.
 
 use super::choose::name_of;
-use crate::model::plan::{Direction, Note};
+use crate::model::plan::{Direction, JointChoice, Level, Note, TableChoice};
 use crate::model::words::{bytes, counted, list, percent, thousands};
 use crate::model::{Method, Plan, WorkloadProfile};
 use std::collections::BTreeMap;
@@ -29,7 +29,14 @@ pub fn explain(plan: &Plan) -> String {
         let parts: Vec<String> = shown.map(|(name, cost)| format!("{name} {cost:.2}")).collect();
         page.part("Cost", &format!("{:.2} = {}", chosen.cost, parts.join(" + ")), 3);
     }
+    if let Some(joint) = &plan.joint {
+        page.part("Together", &together(joint), 3);
+    }
     page.part("Stands on", &stands_on(plan), 3);
+    if let Some(confidence) = &plan.confidence {
+        page.part("Confidence", &format!("{}. {}", level(confidence.level), confidence.because), 2);
+        page.part("Would change it", &would_change(plan), 2);
+    }
     count(plan, &mut page);
     runners_up(plan, &mut page);
     page.part("Not carried over", &notes(&plan.notes), 4);
@@ -50,6 +57,62 @@ fn heading(plan: &Plan) -> String {
         ),
     };
     format!("{}: {what}", plan.target)
+}
+
+/// What stays on one shard with it, and what the choice assumes of the rest.
+fn together(joint: &JointChoice) -> String {
+    let named = |t: &&TableChoice| match t.key.as_slice() {
+        [] => t.table.name.clone(),
+        key => format!("{} by {}", t.table.name, list(key, 3)),
+    };
+    let of = |wanted: &dyn Fn(&&TableChoice) -> bool| -> Vec<String> {
+        joint.tables.iter().filter(wanted).map(|t| named(&t)).collect()
+    };
+    let placed = of(&|t| t.together && t.placed);
+    let follow = of(&|t| t.together && !t.placed);
+    let copied = of(&|t| t.method == Method::Reference);
+    let mut parts = Vec::new();
+    if !placed.is_empty() {
+        parts.push(format!("same shards as {}, here already", list(&placed, 4)));
+    }
+    if !follow.is_empty() {
+        parts.push(format!("leaves room for {} to be cut alike", list(&follow, 5)));
+    }
+    if !copied.is_empty() {
+        parts.push(format!("{} best copied to every node", list(&copied, 4)));
+    }
+    if parts.is_empty() {
+        parts.push("no other table needs to be cut with it".to_owned());
+    }
+    if !joint.exact {
+        parts.push(format!(
+            "the search was not complete: at best {} of the load's cost could still be saved",
+            percent((joint.cost - joint.lower_bound) / joint.cost.max(f64::MIN_POSITIVE))
+        ));
+    }
+    parts.join("; ") + "."
+}
+
+fn level(level: Level) -> &'static str {
+    match level {
+        Level::Low => "low",
+        Level::Medium => "medium",
+        Level::High => "high",
+    }
+}
+
+fn would_change(plan: &Plan) -> String {
+    let Some(flip) = &plan.flip else {
+        return "no change of a single statement's frequency that was tried.".to_owned();
+    };
+    let text: String = flip.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+    let often = if flip.factor >= 1.0 {
+        format!("{:.1} times as often", flip.factor)
+    } else {
+        format!("{} as often", percent(flip.factor))
+    };
+    let key = if flip.key.is_empty() { String::new() } else { format!(" on {}", list(&flip.key, 3)) };
+    format!("if statement {} ({text}) ran {often}, {}{key} would be better.", flip.statement, flip.method.name())
 }
 
 fn stands_on(plan: &Plan) -> String {

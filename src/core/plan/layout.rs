@@ -1,19 +1,27 @@
 //! The chosen candidate as shards with bounds, expected shares and nodes.
 
-use crate::key::{HashShares, Subject, pieces};
+use super::PlanInput;
+use super::options::Scored;
+use crate::key::{HashShares, Subject, pieces, split};
 use crate::model::words::round4;
-use crate::model::{Candidate, Layout, Node, Problem, Shard};
+use crate::model::{Bound, Layout, Method, Node, Problem, Shard};
 use crate::place::place;
 
-/// The layout of a candidate; without shards for `none` and `reference`.
+/// The layout of a candidate; without shards for `none` and `reference`. Where it copies a placed table's, shards of one
+/// number are on one node, as far as that node still takes shards.
 pub(super) fn lay_out(
     subject: &Subject<'_>,
-    candidate: &Candidate,
-    nodes: &[Node],
+    choice: &Scored,
+    input: &PlanInput<'_>,
     exact: &HashShares<'_>,
 ) -> Result<Layout, Vec<Problem>> {
+    let (candidate, nodes) = (&choice.candidate, input.nodes);
     let mut layout = Layout { method: candidate.method, key: candidate.key.clone(), shards: Vec::new() };
     if !candidate.method.shards() {
+        return Ok(layout);
+    }
+    if let Some(placed) = choice.like.and_then(|at| input.placed.get(at)) {
+        layout.shards = copy(subject, &placed.layout, &candidate.key, nodes, exact);
         return Ok(layout);
     }
     let cut = pieces(subject, &candidate.key, candidate.method, candidate.shard_count, exact).ok_or_else(|| {
@@ -31,4 +39,39 @@ pub(super) fn lay_out(
         layout.shards.push(Shard { ordinal, bound, node, share: round4(share) });
     }
     Ok(layout)
+}
+
+/// The shards of a placed layout for this table: same ordinals, bounds and nodes; shares by the table's own rows where
+/// these are known, else equal. Shards of a node that takes none any more are placed anew.
+fn copy(subject: &Subject<'_>, from: &Layout, key: &[String], nodes: &[Node], exact: &HashShares<'_>) -> Vec<Shard> {
+    let count = from.shards.len();
+    let shares = shares(subject, from, key, exact).unwrap_or_else(|| vec![1.0 / count.max(1) as f64; count]);
+    let usable = |name: &str| nodes.iter().any(|n| n.name == name && n.active && n.capacity > 0.0);
+    let homeless: Vec<f64> =
+        from.shards.iter().zip(&shares).filter(|(s, _)| !usable(&s.node)).map(|(_, x)| *x).collect();
+    let mut anew = place(&homeless, nodes).into_iter();
+    let shards = from.shards.iter().zip(shares);
+    shards
+        .map(|(shard, share)| {
+            let node = if usable(&shard.node) {
+                shard.node.clone()
+            } else {
+                anew.next().and_then(|at| nodes.get(at)).map(|n| n.name.clone()).unwrap_or_default()
+            };
+            Shard { ordinal: shard.ordinal, bound: shard.bound.clone(), node, share: round4(share) }
+        })
+        .collect()
+}
+
+fn shares(subject: &Subject<'_>, from: &Layout, key: &[String], exact: &HashShares<'_>) -> Option<Vec<f64>> {
+    let count = u32::try_from(from.shards.len()).ok()?;
+    if from.method == Method::Hash {
+        let cut = pieces(subject, key, Method::Hash, count, exact)?;
+        let of = |shard: &Shard| cut.iter().find(|p| p.0 == shard.bound).map(|p| p.1);
+        return from.shards.iter().map(of).collect();
+    }
+    let [one] = key else { return None };
+    let (profile, column) = (subject.profile?, subject.table.column(one)?);
+    let bounds: Vec<&Bound> = from.shards.iter().map(|s| &s.bound).collect();
+    split::shares(&bounds, profile.column(one)?, profile.rows, &column.type_name)
 }
