@@ -124,6 +124,24 @@ fn require_oid(name: &TableName) -> Result<pg_sys::Oid> {
     })
 }
 
+/// The plans of the tables that were restored here and are still there: their layout is fixed, and their size is known.
+pub fn restored() -> Result<Vec<Plan>> {
+    Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT p.plan FROM foreshard.tables t JOIN foreshard._plans p ON p.id OPERATOR(pg_catalog.=) t.plan_id
+             ORDER BY p.id",
+            None,
+            &[],
+        )?;
+        let mut plans = Vec::new();
+        for row in rows {
+            // A plan of another version says nothing here; its table is planned around as if it were not there.
+            plans.extend(row.get::<JsonB>(1)?.and_then(|JsonB(document)| serde_json::from_value(document).ok()));
+        }
+        Ok(plans)
+    })
+}
+
 /// The node of each recorded shard of a table.
 pub fn shard_nodes(relation: pg_sys::Oid) -> Result<std::collections::BTreeMap<u32, String>> {
     Spi::connect(|client| {

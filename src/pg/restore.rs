@@ -19,7 +19,7 @@ use foreshard_core::model::config::{Switch, Verify};
 use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::plan::Note;
 use foreshard_core::model::{Config, Layout, Plan, Problem, TableName};
-use foreshard_core::plan::{PlanInput, plan_with};
+use foreshard_core::plan::{PlacedTable, PlanInput, TableSize, plan_with};
 use foreshard_core::route::{self, HashType};
 use foreshard_core::workload::{self, AnalyzeOptions};
 use pgrx::Spi;
@@ -195,7 +195,10 @@ fn make_plan(
     } else if !touches && !log.entries.is_empty() {
         basis = format!("{basis}: no statement touches {source}");
     }
+    let (placed, sizes) = neighbours(source)?;
     let input = |notes: Vec<Note>| PlanInput {
+        sizes: &sizes,
+        placed: &placed,
         target: request.target.clone(),
         source: source.clone(),
         schema: &schema,
@@ -219,6 +222,19 @@ fn make_plan(
         None => Vec::new(),
     };
     Ok(decide(&input(notes))?)
+}
+
+/// The other tables of the backup that were restored here before: where their shards are, and how large they were.
+fn neighbours(source: &TableName) -> Result<(Vec<PlacedTable>, BTreeMap<TableName, TableSize>)> {
+    let plans = ledger::restored()?;
+    let others = plans.into_iter().filter(|p| p.source != *source);
+    Ok(others
+        .map(|plan| {
+            let size = TableSize { rows: plan.rows, bytes: plan.text_bytes };
+            let placed = PlacedTable { table: plan.source.clone(), layout: plan.layout };
+            (placed, (plan.source, size))
+        })
+        .unzip())
 }
 
 fn tablespaces(nodes: &[Node]) -> BTreeMap<String, String> {
