@@ -95,7 +95,7 @@ impl Joins {
         };
         let near = |(edges, pinned): &Shape| {
             a.iter().zip(b).all(|(x, y)| {
-                edges.contains(&(x.clone(), y.clone()))
+                edges.iter().any(|(p, q)| p == x && q == y)
                     || context
                         .families
                         .of(left.0, x)

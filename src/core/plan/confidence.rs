@@ -26,8 +26,9 @@ const TRIED: usize = 6;
 const LARGEST_FACTOR: f64 = 64.0;
 /// Halvings of the interval (on a logarithmic scale): the factor is then known to 1 %.
 const HALVINGS: usize = 9;
-/// Work beyond which no change is tried: tables that matter times statements, squared tables among them.
-const AFFORDABLE: usize = 20_000;
+/// Statements plus pairs of tables beyond which no change is tried: up to a hundred plans are made for it, and one takes
+/// about 20 ms here (measured with benches/planner.rs).
+const AFFORDABLE: usize = 8_000;
 
 pub(super) fn confidence(
     subject: &Subject<'_>,

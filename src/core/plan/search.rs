@@ -5,7 +5,11 @@
 //! possible (block-coordinate ascent on the dual: Globerson and Jaakkola 2007, "Fixing max-product", MPLP). What the
 //! bound rules out is dropped; over the rest goes depth-first branch and bound. Ties go to the values named first.
 
+mod reduce;
+mod tree;
+
 use std::collections::BTreeMap;
+use tree::Tree;
 
 /// Sweeps over all pairs to raise the bound. It rarely takes more than a few.
 const SWEEPS: usize = 40;
@@ -84,6 +88,23 @@ impl Costs {
 
     /// The cheapest design, with at most `budget` nodes of the search tree. `starts` are designs to begin with.
     pub fn minimize(&self, starts: &[Vec<usize>], budget: u64) -> Found {
+        let kept = self.undominated();
+        let (rest, constant) = self.restricted(&kept);
+        let inner = |start: &Vec<usize>| -> Vec<usize> {
+            let place = |(values, at): (&Vec<usize>, &usize)| values.iter().position(|v| v == at).unwrap_or(0);
+            kept.iter().zip(start).map(place).collect()
+        };
+        let starts: Vec<Vec<usize>> = starts.iter().map(inner).collect();
+        let found = rest.branch_and_bound(&starts, budget);
+        let value = |(values, at): (&Vec<usize>, &usize)| values.get(*at).copied().unwrap_or(0);
+        Found {
+            design: kept.iter().zip(&found.design).map(value).collect(),
+            cost: found.cost + constant,
+            lower_bound: found.lower_bound + constant,
+        }
+    }
+
+    fn branch_and_bound(&self, starts: &[Vec<usize>], budget: u64) -> Found {
         let neighbours = self.neighbours();
         let mut best = self.descend(vec![0; self.own.len()], &neighbours);
         for start in starts.iter().filter(|s| s.len() == self.own.len()) {
@@ -199,98 +220,6 @@ impl Costs {
             }
             if let Some(values) = own.get_mut(b) {
                 *values = right;
-            }
-        }
-    }
-}
-
-/// Depth-first search over the variables, most tied first, each value in the order of its cost.
-struct Tree<'a> {
-    /// Variables in the order of branching, and for each the neighbours that come later.
-    order: Vec<usize>,
-    later: Vec<Vec<Neighbour<'a>>>,
-    /// Own cost of each value plus the pairs with the variables that are decided.
-    current: Vec<Vec<f64>>,
-    /// From each depth on: minima of the pairs between variables that are not decided.
-    open_pairs: Vec<f64>,
-    design: Vec<usize>,
-    best: Option<Vec<usize>>,
-    best_cost: f64,
-    left: u64,
-}
-
-impl<'a> Tree<'a> {
-    fn new(costs: &'a Costs, neighbours: &[Vec<Neighbour<'a>>], best_cost: f64, budget: u64) -> Self {
-        let range =
-            |table: &[f64]| table.iter().copied().fold(f64::NEG_INFINITY, f64::max) - least(table.iter().copied());
-        let weight: Vec<f64> = neighbours.iter().map(|near| near.iter().map(|n| range(n.table)).sum()).collect();
-        let mut order: Vec<usize> = (0..costs.own.len()).collect();
-        order.sort_by(|a, b| at_or_zero(&weight, *b).total_cmp(&at_or_zero(&weight, *a)).then(a.cmp(b)));
-        let mut place = vec![0; order.len()];
-        for (depth, variable) in order.iter().enumerate() {
-            if let Some(p) = place.get_mut(*variable) {
-                *p = depth;
-            }
-        }
-        let later = order
-            .iter()
-            .enumerate()
-            .map(|(depth, v)| {
-                let near = neighbours.get(*v).map(Vec::as_slice).unwrap_or_default();
-                near.iter().copied().filter(|n| at(&place, n.variable) > depth).collect()
-            })
-            .collect();
-        let mut open_pairs = vec![0.0; order.len() + 1];
-        for (&(a, b), table) in &costs.pairs {
-            let first = at(&place, a).min(at(&place, b));
-            for sum in open_pairs.iter_mut().take(first + 1) {
-                *sum += least(table.iter().copied());
-            }
-        }
-        let design = vec![0; order.len()];
-        Self { order, later, current: costs.own.clone(), open_pairs, design, best: None, best_cost, left: budget }
-    }
-
-    fn branch(&mut self, depth: usize, decided: f64) {
-        let Some(&variable) = self.order.get(depth) else {
-            if decided < self.best_cost - EPSILON {
-                self.best_cost = decided;
-                self.best = Some(self.design.clone());
-            }
-            return;
-        };
-        let rest: f64 = self
-            .order
-            .iter()
-            .skip(depth + 1)
-            .filter_map(|v| self.current.get(*v))
-            .map(|values| least(values.iter().copied()))
-            .sum();
-        let open = self.open_pairs.get(depth).copied().unwrap_or(0.0);
-        let values = self.current.get(variable).cloned().unwrap_or_default();
-        let mut sequence: Vec<usize> = (0..values.len()).collect();
-        sequence.sort_by(|a, b| at_or_zero(&values, *a).total_cmp(&at_or_zero(&values, *b)).then(a.cmp(b)));
-        for value in sequence {
-            if decided + at_or_zero(&values, value) + rest + open >= self.best_cost - EPSILON || self.left == 0 {
-                return;
-            }
-            self.left -= 1;
-            if let Some(chosen) = self.design.get_mut(variable) {
-                *chosen = value;
-            }
-            let later = self.later.get(depth).cloned().unwrap_or_default();
-            let mut saved = Vec::with_capacity(later.len());
-            for other in later {
-                if let Some(current) = self.current.get_mut(other.variable) {
-                    saved.push((other.variable, current.clone()));
-                    current.iter_mut().enumerate().for_each(|(y, cost)| *cost += other.pair(value, y));
-                }
-            }
-            self.branch(depth + 1, decided + at_or_zero(&values, value));
-            for (other, current) in saved {
-                if let Some(slot) = self.current.get_mut(other) {
-                    *slot = current;
-                }
             }
         }
     }
