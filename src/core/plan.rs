@@ -106,13 +106,23 @@ pub fn objective(input: &PlanInput<'_>, exact: &HashShares<'_>, breadth: Breadth
     let context = context(input, input.config.workload.unwrap_or(input.workload.profile));
     let subject = Subject::new(table, &context, input.profile);
     let demand = demand(input, table);
-    let mut options = options::of_target(&subject, input, &demand, &BTreeMap::new(), exact, breadth);
-    options.retain(|o| o.candidate.rejected.is_none());
+    let options = options::of_target(&subject, input, &demand, &BTreeMap::new(), exact, breadth);
     let variables = options::variables(&subject, &options, input, &demand, exact, breadth);
     let joint = joint::Joint::new(&context, demand.nodes, variables);
+    // A rejected option is weighed, so that the tables that matter to it are there, but it cannot be chosen.
+    let permitted = |at: &usize| options.get(*at).is_some_and(|o| o.candidate.rejected.is_none());
+    let mut kept: Vec<Vec<usize>> = joint.variables.iter().map(|v| (0..v.values.len()).collect()).collect();
+    if let Some(target) = kept.first_mut() {
+        target.retain(permitted);
+    }
+    let (mut costs, constant) = joint.costs.restricted(&kept);
+    costs.own.iter_mut().take(1).flatten().for_each(|cost| *cost += constant);
     let name = |v: &joint::Value| format!("{}({})", v.method.name(), v.key.join(","));
-    let tables = joint.variables.iter().map(|v| (v.table.clone(), v.values.iter().map(name).collect())).collect();
-    Some(Objective { costs: joint.costs, tables })
+    let named = |(v, kept): (&joint::Variable<'_>, &Vec<usize>)| {
+        (v.table.clone(), kept.iter().filter_map(|at| v.values.get(*at)).map(name).collect())
+    };
+    let tables = joint.variables.iter().zip(&kept).map(named).collect();
+    Some(Objective { costs, tables })
 }
 
 fn context<'a>(input: &PlanInput<'a>, kind: crate::model::WorkloadProfile) -> Context<'a> {

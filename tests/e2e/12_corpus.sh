@@ -21,7 +21,7 @@ for keys in "$workloads"/*/keys; do
         chosen=$(sql main "
             SELECT CASE WHEN method IN ('reference', 'none') THEN method ELSE array_to_string(shard_key, ',') END
             FROM foreshard.plan_restore('new.$table', '$(backups main)/$name.dump',
-                 '{\"source\": \"public.$table\", \"query_log\": \"log.statements\"}') WHERE chosen" "$name")
+                 '{\"growth\": 100, \"source\": \"public.$table\", \"query_log\": \"log.statements\"}') WHERE chosen" "$name")
         check "$name: $table" "$key" "$chosen"
     done < <(grep -v '^#' "$keys")
     check "$name: at least 98 % of the calls are understood" "t" "$(sql main "

@@ -7,7 +7,8 @@
 
 rows=${ROWS:-300000}
 
-server main --preload pg_stat_statements
+# A committed restore must outlive a crash: commits wait for their WAL here.
+server main --preload pg_stat_statements --conf "synchronous_commit = on"
 sql main "CREATE DATABASE shop"
 sql main "CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, note text)" shop
 sql main "CREATE INDEX ON orders (note)" shop

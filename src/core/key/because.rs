@@ -160,7 +160,7 @@ fn lost(subject: &Subject<'_>, candidate: &Candidate, unique: UniquePolicy) -> V
     candidate.evidence.constraints_lost.iter().filter_map(describe).collect()
 }
 
-pub(super) fn unsharded(subject: &Subject<'_>, candidate: &Candidate) -> String {
+pub(super) fn unsharded(subject: &Subject<'_>, candidate: &Candidate, growth: f64) -> String {
     let rows = subject.profile.map_or_else(String::new, |p| format!(" ({} rows)", thousands(p.rows)));
     if candidate.method == Method::Reference {
         let written = if subject.written > 0.0 {
@@ -172,7 +172,7 @@ pub(super) fn unsharded(subject: &Subject<'_>, candidate: &Candidate) -> String 
         return format!("{size}{written}, and other tables look rows up in it; a copy on every node keeps that local.");
     }
     match subject.text_bytes() {
-        Some(size) if size < MIN_SHARDED_BYTES => format!(
+        Some(size) if size as f64 * growth < MIN_SHARDED_BYTES as f64 => format!(
             "It is small: {} of text{rows}, below the {} from which cutting a table pays by itself.",
             bytes(size as f64),
             bytes(MIN_SHARDED_BYTES as f64)

@@ -67,6 +67,8 @@ pub struct Setting<'a> {
     /// Shards with which the nodes can be balanced.
     pub balanced: u32,
     pub nodes: usize,
+    /// Factor by which the table is expected to grow.
+    pub growth: f64,
     pub exact: &'a HashShares<'a>,
 }
 
@@ -136,7 +138,8 @@ fn own_cost_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting<'
         parts.add("room for the copies", bytes.map_or(UNKNOWN_ROOM, |b| b as f64 / REFERENCE_BYTES as f64));
         parts.add("read whole for every shard", read_whole(subject, setting.balanced));
     } else {
-        parts.add("all in one place", if bytes.is_some_and(|b| b < MIN_SHARDED_BYTES) { 0.0 } else { ONE_PLACE });
+        let small = bytes.is_some_and(|b| b as f64 * setting.growth < MIN_SHARDED_BYTES as f64);
+        parts.add("all in one place", if small { 0.0 } else { ONE_PLACE });
         parts.add("fewer shards than needed", f64::from(setting.needed) - 1.0);
     }
     parts
@@ -187,7 +190,7 @@ pub fn assess_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting
     let evidence = figures(subject, reads, writes, parts);
     let mut candidate = with(method, KeyColumns::new(), 1, evidence);
     candidate.rejected = reject::unsharded(subject, method);
-    candidate.because = because::unsharded(subject, &candidate);
+    candidate.because = because::unsharded(subject, &candidate, setting.growth);
     candidate
 }
 

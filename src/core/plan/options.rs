@@ -346,7 +346,14 @@ fn subject_rows(subject: &Subject<'_>, input: &PlanInput<'_>) -> Option<u64> {
 
 fn setting<'a>(demand: &Demand, config: &Config, exact: &'a HashShares<'a>) -> Setting<'a> {
     let bounds = demand_bounds(demand);
-    Setting { unique: config.unique, needed: needed(&bounds), balanced: balanced(&bounds), nodes: demand.nodes, exact }
+    Setting {
+        unique: config.unique,
+        needed: needed(&bounds),
+        balanced: balanced(&bounds),
+        nodes: demand.nodes,
+        growth: demand.growth,
+        exact,
+    }
 }
 
 pub(super) fn is_forced(config: &Config) -> bool {

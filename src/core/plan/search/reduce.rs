@@ -44,7 +44,7 @@ impl Costs {
     }
 
     /// The same costs over some of the values; what variables with a single value cost others becomes their own.
-    pub(super) fn restricted(&self, kept: &[Vec<usize>]) -> (Self, f64) {
+    pub(in crate::plan) fn restricted(&self, kept: &[Vec<usize>]) -> (Self, f64) {
         let of = |(values, kept): (&Vec<f64>, &Vec<usize>)| kept.iter().map(|at| at_or_zero(values, *at)).collect();
         let mut rest = Self { own: self.own.iter().zip(kept).map(of).collect(), pairs: BTreeMap::new() };
         let mut constant = 0.0;
