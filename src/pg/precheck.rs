@@ -5,7 +5,7 @@ use super::catalog;
 use super::create::shard_name;
 use super::definition::{Definition, Definitions, PartKind};
 use super::error::Result;
-use super::restore::Request;
+use super::request::Request;
 use foreshard_core::model::node::Node;
 use foreshard_core::model::{Config, Plan, Problem, TableName};
 use std::collections::BTreeSet;

@@ -4,7 +4,9 @@ use crate::pg::error::{Error, Result};
 use crate::pg::ffi::Session;
 use crate::pg::ledger;
 use crate::pg::precheck;
-use crate::pg::restore::{self, Request};
+use crate::pg::prepare::prepare;
+use crate::pg::request::Request;
+use crate::pg::restore::restore;
 use foreshard_core::model::Problem;
 use foreshard_core::plan;
 use pgrx::prelude::*;
@@ -56,7 +58,7 @@ fn plan_restore(
     ),
 > {
     let rows: Vec<_> = on("plan a restore", target, backup, config, |request, session| {
-        let prepared = restore::prepare(request, session)?;
+        let prepared = prepare(request, session)?;
         let (plan, id) = (prepared.plan, prepared.plan_id);
         let chosen = plan.chosen;
         plan.candidates
@@ -102,7 +104,7 @@ fn restore_table(
     ),
 > {
     let row = on("restore", target, backup, config, |request, session| {
-        let done = restore::restore(request, session)?;
+        let done = restore(request, session)?;
         let layout = &done.plan.layout;
         Ok((
             done.job_id,

@@ -1,0 +1,202 @@
+//! From a request to a plan that can be executed here and now.
+//!
+//! All checks that need no row come first and report everything that is wrong at once; then one pass over the rows for the
+//! profile; then the plan, which is stored; then a rehearsal of the chosen layout. plan_restore stops here.
+
+use super::archive::Backup;
+use super::create::{self, Blueprint, carry, rehearse};
+use super::definition::{Definition, Definitions};
+use super::error::Result;
+use super::ffi::Session;
+use super::request::{Request, keep};
+use super::{claim, ledger, load, nodes, precheck, querylog};
+use foreshard_core::model::config::Switch;
+use foreshard_core::model::node::{Location, Node};
+use foreshard_core::model::plan::Note;
+use foreshard_core::model::{Config, Layout, Plan, Problem, TableName};
+use foreshard_core::plan::{PlacedTable, PlanInput, TableSize, plan_with};
+use foreshard_core::route::{self, HashType};
+use foreshard_core::workload::{self, AnalyzeOptions};
+use std::collections::BTreeMap;
+
+/// A plan, stored, with what is needed to execute it.
+#[derive(Debug)]
+pub struct Prepared {
+    pub plan: Plan,
+    pub plan_id: i64,
+    pub backup: Backup,
+    pub definitions: Definitions,
+    /// The table's name in the backup.
+    pub source: TableName,
+    tablespaces: BTreeMap<String, String>,
+    carried: Vec<create::Carried>,
+}
+
+impl Prepared {
+    pub fn definition(&self) -> Result<&Definition> {
+        self.definitions.tables.get(&self.source).ok_or_else(|| Problem::new("XX000", "the definition is gone").into())
+    }
+
+    pub fn blueprint(&self) -> Result<Blueprint<'_>> {
+        Ok(Blueprint {
+            definition: self.definition()?,
+            target: self.plan.target.clone(),
+            layout: Some(&self.plan.layout),
+            tablespaces: self.tablespaces.clone(),
+            carried: self.carried.clone(),
+        })
+    }
+}
+
+/// Plans, or takes the stored plan that the config names, and checks that it can be executed here and now.
+pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
+    let schema = session.schema.as_deref();
+    claim::must_be_free(&request.target)?;
+    let mut problems = precheck::target(request)?;
+    let target_is_free = problems.is_empty();
+    let nodes = keep(&mut problems, nodes::eligible(&request.config));
+    let log = match &request.stored {
+        None => keep(&mut problems, querylog::read(&request.config, schema)),
+        Some(_) => None,
+    };
+    let Some(backup) = keep(&mut problems, Backup::open(&request.backup, &request.config, schema)) else {
+        return Err(problems.into());
+    };
+    let definitions = backup.definitions()?;
+    let source = match keep(&mut problems, precheck::source(request, &backup, &definitions, schema)) {
+        Some(source) => source,
+        None => return Err(problems.into()),
+    };
+    let Some(definition) = definitions.tables.get(&source) else { return Err(problems.into()) };
+    let roles = precheck::roles(definition, &request.config)?;
+    let impossible = precheck::definition(definition, &definitions)?;
+    let tablespaces = tablespaces(nodes.as_deref().unwrap_or_default());
+    // The rehearsal would only tell the same again in other words.
+    if target_is_free && impossible.is_empty() {
+        let mut config = request.config.clone();
+        config.no_owner |= !roles.is_empty();
+        config.no_privileges |= !roles.is_empty();
+        problems.extend(rehearsal(definition, &request.target, None, &config, &tablespaces)?);
+    }
+    problems.extend(impossible.into_iter().chain(roles));
+    let Some(nodes) = nodes.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
+
+    let (plan, plan_id) = match &request.stored {
+        Some((id, plan)) => {
+            precheck::stored_plan(plan, request, &nodes)?;
+            (plan.clone(), *id)
+        }
+        None => {
+            let Some(log) = log else { return Err(problems.into()) };
+            let plan = make_plan(request, &backup, &definitions, &source, &nodes, log)?;
+            let id = ledger::store_plan(&plan, &request.backup, &request.document)?;
+            (plan, id)
+        }
+    };
+    let mut problems = precheck::shard_names(&plan)?;
+    if problems.is_empty() {
+        problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &tablespaces)?);
+    }
+    problems.extend(precheck::disk_space(&plan, &nodes));
+    if !problems.is_empty() {
+        return Err(problems.into());
+    }
+    let (carried, _) = carry(definition, &request.target, Some(&plan.layout), &request.config)?;
+    Ok(Prepared { plan, plan_id, backup, definitions, source, tablespaces, carried })
+}
+
+fn make_plan(
+    request: &Request,
+    backup: &Backup,
+    definitions: &Definitions,
+    source: &TableName,
+    nodes: &[Node],
+    log: querylog::QueryLog,
+) -> Result<Plan> {
+    let schema = definitions.schema(source);
+    let definition = definitions.tables.get(source);
+    let profile = match (request.config.profile, definition) {
+        (Switch::On, Some(definition)) => {
+            let data = backup.data(&definitions.data_tables(source), &[], definitions.encoding.as_deref())?;
+            Some(load::profile(data, &definition.table)?)
+        }
+        _ => None,
+    };
+    let options =
+        AnalyzeOptions { min_calls: request.config.min_calls.unwrap_or(0.0), profile: request.config.workload };
+    let mut workload = workload::analyze(&schema, &log.entries, &options);
+    let mut basis = log.basis;
+    let touches = workload.statements.iter().any(|s| s.tables.iter().any(|t| t.table == *source));
+    if !touches && let Some((similar, likeness, borrowed)) = workload::borrow(&workload, &schema, source) {
+        basis = format!(
+            "{basis}: no statement touches {source}; those of {similar} are used, which resembles it ({:.0} %)",
+            likeness * 100.0
+        );
+        workload = borrowed;
+    } else if !touches && !log.entries.is_empty() {
+        basis = format!("{basis}: no statement touches {source}");
+    }
+    let (placed, sizes) = neighbours(source, &request.target)?;
+    let input = |notes: Vec<Note>| PlanInput {
+        sizes: &sizes,
+        placed: &placed,
+        target: request.target.clone(),
+        source: source.clone(),
+        schema: &schema,
+        workload: &workload,
+        profile: profile.as_ref(),
+        nodes,
+        config: &request.config,
+        notes,
+        basis: basis.clone(),
+    };
+    // What is not carried over depends on the layout, and is part of the plan: decide, look, decide the same again.
+    let decide = |input: &PlanInput<'_>| {
+        plan_with(input, &|type_name, values, modulus| {
+            let values = values.iter().map(|(value, rows)| (value.map(str::as_bytes), *rows));
+            route::shares(HashType::of_type(type_name)?, values, modulus)
+        })
+    };
+    let draft = decide(&input(Vec::new()))?;
+    let notes = match definition {
+        Some(definition) => carry(definition, &request.target, Some(&draft.layout), &request.config)?.1,
+        None => Vec::new(),
+    };
+    Ok(decide(&input(notes))?)
+}
+
+/// The other tables of the backup that were restored into the target's schema before, the latest of each: where their
+/// shards are, and how large they were.
+fn neighbours(source: &TableName, target: &TableName) -> Result<(Vec<PlacedTable>, BTreeMap<TableName, TableSize>)> {
+    let plans = ledger::restored()?;
+    let beside = plans.into_iter().filter(|p| p.source != *source && p.target.schema == target.schema);
+    let latest: BTreeMap<TableName, Plan> = beside.map(|plan| (plan.source.clone(), plan)).collect();
+    Ok(latest
+        .into_iter()
+        .map(|(table, plan)| {
+            let size = TableSize { rows: plan.rows, bytes: plan.text_bytes };
+            (PlacedTable { table: table.clone(), layout: plan.layout }, (table, size))
+        })
+        .unzip())
+}
+
+fn tablespaces(nodes: &[Node]) -> BTreeMap<String, String> {
+    nodes
+        .iter()
+        .filter_map(|n| match &n.location {
+            Location::Tablespace(tablespace) => Some((n.name.clone(), tablespace.clone())),
+            Location::Server(_) => None,
+        })
+        .collect()
+}
+
+fn rehearsal(
+    definition: &Definition,
+    target: &TableName,
+    layout: Option<&Layout>,
+    config: &Config,
+    tablespaces: &BTreeMap<String, String>,
+) -> Result<Vec<Problem>> {
+    let (carried, _) = carry(definition, target, layout, config)?;
+    rehearse(&Blueprint { definition, target: target.clone(), layout, tablespaces: tablespaces.clone(), carried })
+}
