@@ -35,6 +35,14 @@ pub struct PlacedTable {
     pub layout: Layout,
 }
 
+/// The same plan with notes that are known only once its layout is, before its own.
+pub fn with_notes(mut plan: Plan, mut notes: Vec<Note>) -> Result<Plan, Vec<Problem>> {
+    notes.append(&mut plan.notes);
+    plan.notes = notes;
+    plan.hash = hash(&plan)?;
+    Ok(plan)
+}
+
 /// All that a plan depends on.
 #[derive(Debug, Clone)]
 pub struct PlanInput<'a> {

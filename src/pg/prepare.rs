@@ -12,9 +12,8 @@ use super::request::{Request, keep};
 use super::{claim, ledger, load, nodes, precheck, querylog};
 use foreshard_core::model::config::Switch;
 use foreshard_core::model::node::{Location, Node};
-use foreshard_core::model::plan::Note;
 use foreshard_core::model::{Config, Layout, Plan, Problem, TableName};
-use foreshard_core::plan::{PlacedTable, PlanInput, TableSize, plan_with};
+use foreshard_core::plan::{PlacedTable, PlanInput, TableSize, plan_with, with_notes};
 use foreshard_core::route::{self, HashType};
 use foreshard_core::workload::{self, AnalyzeOptions};
 use std::collections::BTreeMap;
@@ -137,32 +136,29 @@ fn make_plan(
         basis = format!("{basis}: no statement touches {source}");
     }
     let (placed, sizes) = neighbours(source, &request.target)?;
-    let input = |notes: Vec<Note>| PlanInput {
-        sizes: &sizes,
-        placed: &placed,
+    let input = PlanInput {
         target: request.target.clone(),
         source: source.clone(),
         schema: &schema,
         workload: &workload,
         profile: profile.as_ref(),
+        sizes: &sizes,
+        placed: &placed,
         nodes,
         config: &request.config,
-        notes,
-        basis: basis.clone(),
+        notes: Vec::new(),
+        basis,
     };
-    // What is not carried over depends on the layout, and is part of the plan: decide, look, decide the same again.
-    let decide = |input: &PlanInput<'_>| {
-        plan_with(input, &|type_name, values, modulus| {
-            let values = values.iter().map(|(value, rows)| (value.map(str::as_bytes), *rows));
-            route::shares(HashType::of_type(type_name)?, values, modulus)
-        })
-    };
-    let draft = decide(&input(Vec::new()))?;
+    let plan = plan_with(&input, &|type_name, values, modulus| {
+        let values = values.iter().map(|(value, rows)| (value.map(str::as_bytes), *rows));
+        route::shares(HashType::of_type(type_name)?, values, modulus)
+    })?;
+    // What is not carried over depends on the layout, and is part of the plan.
     let notes = match definition {
-        Some(definition) => carry(definition, &request.target, Some(&draft.layout), &request.config)?.1,
+        Some(definition) => carry(definition, &request.target, Some(&plan.layout), &request.config)?.1,
         None => Vec::new(),
     };
-    Ok(decide(&input(notes))?)
+    Ok(with_notes(plan, notes)?)
 }
 
 /// The other tables of the backup that were restored into the target's schema before, the latest of each: where their

@@ -108,6 +108,15 @@ impl<'a> Context<'a> {
         list.iter().filter_map(|at| self.statements.get(*at))
     }
 
+    /// The tables that carry most of the log's weight, `most` of them at the most; of equal ones the first by name.
+    pub fn heaviest(&self, most: usize) -> BTreeSet<&'a TableName> {
+        let weight = |table: &TableName| self.on(table).map(|w| w.weight).sum::<f64>();
+        let mut tables: Vec<(f64, &TableName)> =
+            self.schema.tables.iter().map(|t| (weight(&t.name), &t.name)).collect();
+        tables.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
+        tables.into_iter().take(most).map(|(_, table)| table).collect()
+    }
+
     /// Share of the calls on a table that write it, INSERTs included.
     pub(super) fn written_share(&self, table: &TableName) -> f64 {
         let (mut all, mut written) = (0.0, 0.0);

@@ -80,6 +80,13 @@ pub struct JointChoice {
     pub lower_bound: f64,
     /// The search was complete: nothing is better by this objective.
     pub exact: bool,
+    /// Tables of a large schema that were not looked at, since they have the least load.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub left_out: usize,
+}
+
+fn is_zero(n: &usize) -> bool {
+    *n == 0
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

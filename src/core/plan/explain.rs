@@ -84,6 +84,9 @@ fn together(joint: &JointChoice) -> String {
     if parts.is_empty() {
         parts.push("no other table needs to be cut with it".to_owned());
     }
+    if joint.left_out > 0 {
+        parts.push(format!("{} with the least load not looked at", counted(joint.left_out as u64, "table")));
+    }
     if !joint.exact {
         parts.push(format!(
             "the search was not complete: at best {} of the load's cost could still be saved",

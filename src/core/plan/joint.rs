@@ -21,6 +21,10 @@ const SMALL: usize = 40;
 /// Designs to begin the search with. The best is nearly always among those that follow the largest homes.
 const STARTS: usize = 8;
 
+/// Tables that are chosen together. The tables of one family are weighed pair by pair: 200 plan in 0.3 s, 400 in 1.5 s
+/// (cargo run --release --example planner). What little load the others of a larger schema have is left out.
+pub(super) const MOST_TABLES: usize = 200;
+
 /// One choice of one table.
 #[derive(Debug, Clone)]
 pub struct Value {
@@ -174,7 +178,9 @@ impl<'a> Joint<'a> {
             })
             .collect();
         tables.sort_by(|a, b| a.table.cmp(&b.table));
-        JointChoice { tables, cost: round4(found.cost), lower_bound: round4(found.lower_bound), exact: found.exact() }
+        let (cost, lower_bound) = (round4(found.cost), round4(found.lower_bound));
+        let left_out = input.schema.tables.len().saturating_sub(MOST_TABLES);
+        JointChoice { tables, cost, lower_bound, exact: found.exact(), left_out }
     }
 
     fn join_cost(&self, a: &Variable<'a>, x: &Value, b: &Variable<'a>, y: &Value) -> f64 {

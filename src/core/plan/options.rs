@@ -4,7 +4,7 @@
 //! agrees with the target: a table of the key's family may follow the target's layout, or one that is already placed, or
 //! go by hash with the count that the nodes ask for.
 
-use super::joint::{Value, Variable};
+use super::joint::{MOST_TABLES, Value, Variable};
 use super::{PlacedTable, PlanInput};
 use crate::count::{
     CoLocated, Demand, KeyLimits, balanced, decide, demand_bounds, family_bound, key_bounds, needed, unsharded,
@@ -14,7 +14,7 @@ use crate::key::{
     is_closed, is_shared, methods, skew, split,
 };
 use crate::model::plan::CountDecision;
-use crate::model::{Bound, Candidate, Config, KeyColumns, Method, TableName};
+use crate::model::{Bound, Candidate, Config, KeyColumns, Method, Table, TableName};
 use std::collections::BTreeMap;
 
 /// Which keys are looked at.
@@ -242,7 +242,10 @@ pub(super) fn variables<'a>(
         })
         .collect();
     let mut out = vec![Variable::of(target, values)];
-    for table in context.schema.tables.iter().filter(|t| t.name != target.table.name) {
+    let heaviest = context.heaviest(MOST_TABLES);
+    let is_placed = |t: &TableName| input.placed.iter().any(|p| p.table == *t);
+    let matters = |t: &&Table| t.name != target.table.name && (heaviest.contains(&t.name) || is_placed(&t.name));
+    for table in context.schema.tables.iter().filter(matters) {
         let subject = Subject::new(table, context, None);
         let placed = input.placed.iter().enumerate().find(|(_, p)| p.table == table.name && p.table != input.source);
         let values = match placed {
