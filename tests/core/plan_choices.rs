@@ -367,3 +367,23 @@ fn a_closed_set_of_values_in_order_has_no_hot_end() {
     assert!(!chosen(&plan).because.contains("last range"), "{}", chosen(&plan).because);
     assert_eq!(chosen(&plan).evidence.monotonicity, Some(1.0));
 }
+
+/// More tables than are looked at together: those left out would follow any choice, and are no reason against the best.
+#[test]
+fn a_large_schema_is_planned_by_its_heaviest_tables() {
+    let names: Vec<String> = (0..250).map(|i| format!("t{i:03}")).collect();
+    let schema: Vec<Table> =
+        names.iter().map(|name| table(name, &["id:bigint", "tenant_id:bigint", "note:text"], &["id"])).collect();
+    let mut log = Log::default();
+    for name in &names {
+        log = log.select(100.0, vec![t(name).pin(&["tenant_id"])]);
+    }
+    let rows = profile(1_000_000, 100, &[("id", 1_000_000), ("tenant_id", 20_000), ("note", 900_000)]);
+    let plan = World::new(schema, log.oltp()).profiled(rows).plan("t007");
+    assert_eq!(choice(&plan), "hash(tenant_id)", "{}", table_of(&plan));
+    assert_eq!(plan.joint.as_ref().map(|j| j.left_out), Some(50));
+    let apart = |c: &foreshard_core::model::Candidate| {
+        c.evidence.cost_parts.iter().any(|(part, _)| part == "apart from its transactions")
+    };
+    assert!(!apart(chosen(&plan)), "{:?}", chosen(&plan).evidence.cost_parts);
+}

@@ -128,6 +128,22 @@ impl<'a> Joint<'a> {
         out
     }
 
+    /// The share of the log that can have one home. In a large schema only of the tables that were looked at: those left
+    /// out would follow any choice alike.
+    fn best_home(&self) -> f64 {
+        if self.context.schema.tables.len() <= MOST_TABLES {
+            return self.context.best_home;
+        }
+        let Some(target) = self.variables.first() else { return self.context.best_home };
+        let beside = |value: &Value, other: &Variable<'_>| {
+            let shared =
+                |theirs: &Value| together((1.0, 0.0, &value.place), (0.0, theirs.homed, &theirs.place)) / APART;
+            other.values.iter().map(shared).fold(0.0, f64::max)
+        };
+        let home = |value: &Value| value.homed + self.variables.iter().skip(1).map(|o| beside(value, o)).sum::<f64>();
+        target.values.iter().map(home).fold(0.0, f64::max).min(self.context.best_home)
+    }
+
     fn completed(&self, found: Found) -> Completed {
         let mut ties = Ties::default();
         if let Some((target, value)) = self.chosen(&found.design, 0) {
@@ -140,8 +156,8 @@ impl<'a> Joint<'a> {
                 home += together((1.0, 0.0, &value.place), (0.0, theirs.homed, &theirs.place)) / APART;
             }
             ties.apart = match value.place {
-                Place::Cut { .. } => APART * (self.context.best_home - home),
-                Place::Here => APART * self.context.best_home,
+                Place::Cut { .. } => APART * (self.best_home() - home),
+                Place::Here => APART * self.best_home(),
                 Place::Everywhere => 0.0,
             };
             ties.others = found.cost / weight - value.own - ties.joins - ties.apart;
