@@ -59,19 +59,7 @@ pub(crate) fn strings(names: &[&str]) -> Vec<String> {
 
 /// One reference to a table: `t("orders").pin("o_id")…`
 pub(crate) fn t(table: &str) -> TableUse {
-    TableUse {
-        table: name(table),
-        written: false,
-        inserted: false,
-        pinned: Vec::new(),
-        listed: Vec::new(),
-        ranged: Vec::new(),
-        matched: Vec::new(),
-        joined: Vec::new(),
-        grouped: Vec::new(),
-        ordered: Vec::new(),
-        updated: Vec::new(),
-    }
+    TableUse::of(name(table))
 }
 
 pub(crate) trait Uses: Sized {

@@ -2,8 +2,8 @@
 
 use super::context::{Context, Weighed};
 use crate::model::statement::StatementKind;
-use crate::model::workload::{JoinEdge, StatementUse, TableUse};
-use crate::model::{Table, TableName, TableProfile};
+use crate::model::workload::{StatementUse, TableUse};
+use crate::model::{Table, TableProfile};
 use std::borrow::Cow;
 
 /// What the figures on how rows are found stand on.
@@ -111,7 +111,7 @@ fn assumed(table: &Table) -> Vec<Weighed<'static>> {
     let lookup = |columns: &[String], weight: f64| {
         let mut pinned = columns.to_vec();
         pinned.sort();
-        let found = TableUse { pinned, ..empty_use(&table.name) };
+        let found = TableUse { pinned, ..TableUse::of(table.name.clone()) };
         let statement = StatementUse {
             id: 0,
             text: String::new(),
@@ -128,20 +128,4 @@ fn assumed(table: &Table) -> Vec<Weighed<'static>> {
     let each = 1.0 / table.foreign_keys.len().max(1) as f64;
     out.extend(table.foreign_keys.iter().map(|f| lookup(&f.columns, each)));
     out
-}
-
-fn empty_use(table: &TableName) -> TableUse {
-    TableUse {
-        table: table.clone(),
-        written: false,
-        inserted: false,
-        pinned: Vec::new(),
-        listed: Vec::new(),
-        ranged: Vec::new(),
-        matched: Vec::new(),
-        joined: Vec::<JoinEdge>::new(),
-        grouped: Vec::new(),
-        ordered: Vec::new(),
-        updated: Vec::new(),
-    }
 }

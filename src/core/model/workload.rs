@@ -98,6 +98,25 @@ pub struct TableUse {
     pub updated: Vec<String>,
 }
 
+impl TableUse {
+    /// A reference of which nothing is known but its table.
+    pub fn of(table: TableName) -> Self {
+        Self {
+            table,
+            written: false,
+            inserted: false,
+            pinned: Vec::new(),
+            listed: Vec::new(),
+            ranged: Vec::new(),
+            matched: Vec::new(),
+            joined: Vec::new(),
+            grouped: Vec::new(),
+            ordered: Vec::new(),
+            updated: Vec::new(),
+        }
+    }
+}
+
 /// `column` of the reference equals `other_column` of another reference in the same statement.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct JoinEdge {

@@ -48,19 +48,8 @@ pub(super) fn table_uses(references: &References<'_>, seen: &Seen) -> Vec<TableU
 
 fn empty_use(references: &References<'_>, reference: usize) -> Option<TableUse> {
     let known = references.all.get(reference)?;
-    Some(TableUse {
-        table: references.table(reference)?.name.clone(),
-        written: known.written,
-        inserted: known.inserted,
-        pinned: Vec::new(),
-        listed: Vec::new(),
-        ranged: Vec::new(),
-        matched: Vec::new(),
-        joined: Vec::new(),
-        grouped: Vec::new(),
-        ordered: Vec::new(),
-        updated: Vec::new(),
-    })
+    let table = references.table(reference)?.name.clone();
+    Some(TableUse { written: known.written, inserted: known.inserted, ..TableUse::of(table) })
 }
 
 fn sorted(mut table_use: TableUse) -> TableUse {
