@@ -21,8 +21,9 @@ const SMALL: usize = 40;
 /// Designs to begin the search with. The best is nearly always among those that follow the largest homes.
 const STARTS: usize = 8;
 
-/// Tables that are chosen together. The tables of one family are weighed pair by pair: 200 plan in 0.3 s, 400 in 1.5 s
-/// (cargo run --release --example planner). What little load the others of a larger schema have is left out.
+/// Tables that are chosen together. Those of one family are weighed pair by pair, so that the time grows with the square of
+/// their number; `cargo run --release -p foreshard-core --example planner` shows it. What little load the others of a larger
+/// schema have is left out.
 pub(super) const MOST_TABLES: usize = 200;
 
 /// One choice of one table.
