@@ -6,8 +6,6 @@
 . "$(dirname -- "$0")/victim.sh"
 
 rows=${ROWS:-300000}
-# Protects the test against a restore that cannot be stopped; a stop takes milliseconds.
-hangs_after=10
 
 server main --preload pg_stat_statements
 sql main "CREATE DATABASE shop"
@@ -27,46 +25,29 @@ sql main "CREATE DOMAIN amount AS int"
 config='{"query_log": "off", "shard_key": ["customer"], "method": "hash", "shard_count": 4}'
 restore="SELECT rows FROM restore_table('public.orders', '$backup', '$config')"
 
-# Waits for the victim's end; sets `took` to milliseconds since `since`.
-ended() {
-    local pid=$1
-    while sql main "SELECT 1 FROM pg_stat_activity WHERE pid = $pid AND state = 'active'" | grep -q 1; do
-        [ $(($(date +%s%3N) - since)) -lt $((hangs_after * 1000)) ] || break
-        sleep 0.01
-    done
-    took=$(($(date +%s%3N) - since))
-}
-
 judge() {
     check "$1: ends" yes "$([ $took -lt $((hangs_after * 1000)) ] && echo yes || echo "no, not within $hangs_after s")"
     printf '# %s: ended after %s ms\n' "$1" $took
-    wait $victim || true
     check_match "$1: says so" "$2" "$(cat "$work/victim.out")"
     check "$1: no child is left" "" "$(grep 'children left: .' "$work/victim.out" || true)$(children)"
     check "$1: nothing is left" "$before" "$(traces)"
 }
 
+cancel() { sql main "SELECT pg_cancel_backend($pid)"; }
+terminate() { sql main "SELECT pg_terminate_backend($pid)"; }
+interrupt() { kill -INT $victim; }
 before=$(traces)
 
 for where in definitions profile load verify indexes; do
-    meet $where
-    pid=$(backend) since=$(date +%s%3N)
-    sql main "SELECT pg_cancel_backend($pid)" >/dev/null
-    ended "$pid"
+    strike $where cancel
     judge "cancel while in $where" 'ERROR:  57014: canceling statement due to user request'
 
-    meet $where
-    pid=$(backend) since=$(date +%s%3N)
-    sql main "SELECT pg_terminate_backend($pid)" >/dev/null
-    ended "$pid"
+    strike $where terminate
     judge "terminate while in $where" 'FATAL:  57P01: terminating connection'
 done
 
 for where in profile load; do
-    meet $where
-    pid=$(backend) since=$(date +%s%3N)
-    kill -INT $victim
-    ended "$pid"
+    strike $where interrupt
     judge "Ctrl-C in psql while in $where" 'ERROR:  57014: canceling statement due to user request'
 done
 
@@ -87,7 +68,7 @@ check "the whole restore works" "$rows" "$(sql main "$restore")"
 whole=$(($(date +%s%3N) - begun))
 check "and is verified" "4|$rows|0|t" \
     "$(sql main "SELECT count(*), sum(rows), sum(misplaced_rows), bool_and(ok) FROM foreshard.verify_table('public.orders')")"
-sql main "DROP TABLE orders; TRUNCATE foreshard._plans, foreshard._jobs, foreshard._tables, foreshard._shards"
+forget
 before=$(traces)
 
 # The timeout strikes wherever the restore then is. One that was faster than the one measured gets less time.
@@ -99,7 +80,7 @@ for tenth in 1 3 5 7; do
         wait $victim || true
         took=$(($(date +%s%3N) - since))
         grep -qx "$rows" "$work/victim.out" || break
-        sql main "DROP TABLE orders; TRUNCATE foreshard._plans, foreshard._jobs, foreshard._tables, foreshard._shards"
+        forget
         timeout=$((timeout / 2))
     done
     judge "statement_timeout after about $tenth tenths" 'ERROR:  57014: canceling statement due to statement timeout'

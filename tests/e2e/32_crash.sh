@@ -19,27 +19,29 @@ sql main "CREATE EXTENSION foreshard"
 restore="SELECT rows FROM restore_table('public.orders', '$backup',
     '{\"query_log\": \"off\", \"shard_key\": [\"customer\"], \"method\": \"hash\", \"shard_count\": 4}')"
 
-alive() { sql main "SELECT true" 2>/dev/null || true; }
-wait_alive() {
-    local deadline=$((SECONDS + 60))
-    until [ "$(alive)" = t ]; do
-        [ $SECONDS -lt $deadline ] || { echo "the server did not come back"; return 1; }
-        sleep 0.1
-    done
-}
-
 # All but the files.
 judge() {
-    wait $victim || true
     check "$1: no pg_restore is left" "" "$(children)"
     check "$1: nothing is left" "$(head -n 7 <<<"$before")" "$(traces | head -n 7)"
     printf '# %s: %s files without a relation\n' "$1" "$(traces | sed -n 8p | wc -w)"
 }
 before=$(traces)
 
+kill_child() { kill -KILL "$(ps -o pid= --ppid "$pid" | head -n 1)"; }
+kill_backend() { kill -KILL "$pid"; }
+kill_postmaster() {
+    postmaster=$(head -n 1 "$work/main/data/postmaster.pid")
+    group=$(ps -o pid= --ppid "$postmaster")
+    kill -KILL "$postmaster"
+    local deadline=$((SECONDS + 60))
+    # shellcheck disable=SC2086 # a list
+    while kill -0 $group 2>/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
+    start main
+}
+crash_server() { crash main && start main; }
+
 for where in profile load; do
-    meet $where
-    kill -KILL "$(ps -o pid= --ppid "$(backend)" | head -n 1)"
+    strike $where kill_child
     judge "pg_restore killed while in $where"
     check_match "its end is told" 'ERROR:  58030: pg_restore was ended by a signal' "$(cat "$work/victim.out")"
     check_match "with what to do" 'HINT:  Look in the system' "$(cat "$work/victim.out")"
@@ -47,30 +49,16 @@ for where in profile load; do
 done
 
 for where in profile load verify indexes; do
-    meet $where
-    kill -KILL "$(backend)"
-    wait $victim || true
-    wait_alive
+    strike $where kill_backend
     judge "backend killed while in $where"
 done
 
-meet load
-postmaster=$(head -n 1 "$work/main/data/postmaster.pid")
-group=$(ps -o pid= --ppid "$postmaster")
-kill -KILL "$postmaster"
-wait $victim || true
-deadline=$((SECONDS + 60))
-# shellcheck disable=SC2086 # a list
-while kill -0 $group 2>/dev/null && [ $SECONDS -lt $deadline ]; do sleep 0.1; done
+strike load kill_postmaster
 # shellcheck disable=SC2086 # a list
 check "the orphans of a killed postmaster leave by themselves" "" "$(ps -o pid=,args= -p ${group//$'\n'/ } || true)"
-start main
 judge "postmaster killed while in load"
 
-meet indexes
-crash main
-wait $victim || true
-start main
+strike indexes crash_server
 judge "server killed while in indexes"
 
 check "the next restore works" "$rows" "$(sql main "$restore")"

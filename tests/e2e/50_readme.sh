@@ -28,12 +28,13 @@ new_database() {
     on main pg_restore -d shop_new --schema=ops "$backup"
 }
 
+cd -- "$ROOT"
 for page in README.md docs/*.md; do
-    blocks=$(grep -c '^```sql$' "$ROOT/$page" || true)
+    blocks=$(grep -c '^```sql$' "$page" || true)
     [ "$blocks" -gt 0 ] || continue
     new_database
     for number in $(seq "$blocks"); do
-        text=$(block "$ROOT/$page" "$number")
+        text=$(block "$page" "$number")
         if result=$(sql main "$text" shop_new 2>&1); then outcome=ok; else outcome=$result; fi
         check "$page, SQL block $number" ok "$outcome"
         # The README opens with the whole product in two statements; its example then starts from an empty database.

@@ -55,19 +55,52 @@ phase() {
     esac
 }
 
-# Brings the victim into a phase. Looking takes longer than some phases last: then look again.
-meet() {
-    local seen
-    for _ in 1 2 3 4 5; do
+alive() { sql main "SELECT true" 2>/dev/null || true; }
+wait_alive() {
+    local deadline=$((SECONDS + 60))
+    until [ "$(alive)" = t ]; do
+        [ $SECONDS -lt $deadline ] || { echo "the server did not come back"; return 1; }
+        sleep 0.1
+    done
+}
+
+forget() {
+    sql main "DROP TABLE IF EXISTS orders; TRUNCATE foreshard._plans, foreshard._jobs, foreshard._tables, foreshard._shards"
+}
+
+# strike PHASE COMMAND...: brings the victim into a phase and runs the command, for which $pid is its backend. Looking and
+# striking take longer than some phases last: a victim that got away, or was through before the command could end it, is
+# begun again. Sets `since`, milliseconds, to the time of the blow.
+strike() {
+    for _ in $(seq 20); do
         begin ""
         while kill -0 $victim 2>/dev/null; do
-            seen=$(phase)
-            [ "$seen" != "$1" ] || return 0
+            [ "$(phase)" = "$1" ] || continue
+            pid=$(backend) since=$(date +%s%3N)
+            [ -n "$pid" ] || continue
+            "${@:2}" >/dev/null 2>&1 || continue
+            wait_alive
+            ended "$pid"
+            wait $victim || true
+            grep -qx "$rows" "$work/victim.out" || return 0
         done
         wait $victim || true
-        sql main "DROP TABLE IF EXISTS orders; TRUNCATE foreshard._plans, foreshard._jobs, foreshard._tables, foreshard._shards"
+        wait_alive
+        forget
     done
-    echo "never met the phase $1"
+    echo "never struck in the phase $1"
     return 1
+}
+
+# Protects a test against a restore that cannot be stopped; a stop takes milliseconds.
+hangs_after=10
+
+# Waits for the end of the victim's statement; sets `took` to milliseconds since `since`.
+ended() {
+    while sql main "SELECT 1 FROM pg_stat_activity WHERE pid = $1 AND state = 'active'" | grep -q 1; do
+        [ $(($(date +%s%3N) - since)) -lt $((hangs_after * 1000)) ] || break
+        sleep 0.01
+    done
+    took=$(($(date +%s%3N) - since))
 }
 
