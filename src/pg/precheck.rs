@@ -22,6 +22,24 @@ pub fn writable(what: &str) -> Result<()> {
         .into())
 }
 
+/// What cannot be left out is not NULL. No config is an empty one.
+///
+/// # Errors
+/// 22004
+pub fn given<'a>(target: Option<&'a str>, backup: Option<&'a str>) -> Result<(&'a str, &'a str)> {
+    let missing = |argument: &str, hint: &str| {
+        Problem::new("22004", format!("{argument} must not be null")).detail("Nothing was restored.").hint(hint)
+    };
+    match (target, backup) {
+        (Some(target), Some(backup)) => Ok((target, backup)),
+        (target, backup) => {
+            let table = target.is_none().then(|| missing("target", "Name the table to restore, as schema.table."));
+            let file = backup.is_none().then(|| missing("backup", "Give the path of the backup on the server."));
+            Err(table.into_iter().chain(file).collect::<Vec<_>>().into())
+        }
+    }
+}
+
 /// The target's schema is there and its name is free.
 pub fn target(request: &Request) -> Result<Vec<Problem>> {
     let target = &request.target;

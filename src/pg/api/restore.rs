@@ -12,21 +12,21 @@ use foreshard_core::plan;
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
 
+/// The arguments as SQL gives them.
+type Arguments<'a> = (Option<&'a str>, Option<&'a str>, Option<JsonB>);
+
 /// Runs the road for a target, raising what went wrong under its name. `what` is done to it.
-fn on<T>(
-    what: &str,
-    target: &str,
-    backup: &str,
-    config: JsonB,
-    work: impl FnOnce(&Request, &Session) -> Result<T>,
-) -> T {
+fn on<T>(what: &str, arguments: Arguments<'_>, work: impl FnOnce(&Request, &Session) -> Result<T>) -> T {
     let session = Session::begin();
+    let (target, backup, config) = arguments;
+    let document = config.map_or_else(|| serde_json::Value::Object(serde_json::Map::new()), |config| config.0);
     let outcome = precheck::writable(what)
-        .and_then(|()| Request::read(target, backup, config.0, &session))
+        .and_then(|()| precheck::given(target, backup))
+        .and_then(|(target, backup)| Request::read(target, backup, document, &session))
         .and_then(|request| work(&request, &session));
     match outcome {
         Ok(value) => value,
-        Err(error) => error.raise(&format!("restore of {target}")),
+        Err(error) => error.raise(&format!("restore of {}", target.unwrap_or("no table"))),
     }
 }
 
@@ -39,9 +39,9 @@ fn json(value: &impl serde::Serialize) -> Result<JsonB> {
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn plan_restore(
-    target: &str,
-    backup: &str,
-    config: JsonB,
+    target: Option<&str>,
+    backup: Option<&str>,
+    config: Option<JsonB>,
 ) -> TableIterator<
     'static,
     (
@@ -57,7 +57,7 @@ fn plan_restore(
         name!(plan_id, i64),
     ),
 > {
-    let rows: Vec<_> = on("plan a restore", target, backup, config, |request, session| {
+    let rows: Vec<_> = on("plan a restore", (target, backup, config), |request, session| {
         let prepared = prepare(request, session)?;
         let (plan, id) = (prepared.plan, prepared.plan_id);
         let chosen = plan.chosen;
@@ -86,9 +86,9 @@ fn plan_restore(
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn restore_table(
-    target: &str,
-    backup: &str,
-    config: JsonB,
+    target: Option<&str>,
+    backup: Option<&str>,
+    config: Option<JsonB>,
 ) -> TableIterator<
     'static,
     (
@@ -103,7 +103,7 @@ fn restore_table(
         name!(notes, JsonB),
     ),
 > {
-    let row = on("restore", target, backup, config, |request, session| {
+    let row = on("restore", (target, backup, config), |request, session| {
         let done = restore(request, session)?;
         let layout = &done.plan.layout;
         Ok((

@@ -140,11 +140,12 @@ SELECT foreshard.remove_node('a');
 SELECT test.refused('shop.orders', 'shop.dump', jsonb_build_object('plan', :plan_id));
 SELECT test.refused('shop.orders', 'shop.dump', jsonb_build_object('plan', :plan_id, 'nodes', '{a}'::text[]));
 
--- NULL arguments: nothing is done.
-SELECT count(*) FROM restore_table(NULL, test.backup('shop.dump'));
-SELECT count(*) FROM restore_table('shop.orders', NULL);
-SELECT count(*) FROM restore_table('shop.orders', test.backup('shop.dump'), NULL);
-SELECT count(*) FROM foreshard.plan_restore('shop.orders', test.backup('shop.dump'), NULL);
+-- What must be said, and what need not be: no config is an empty one.
+SELECT test.fails($$SELECT restore_table(NULL, test.backup('shop.dump'))$$);
+SELECT test.fails($$SELECT restore_table('shop.orders', NULL)$$);
+SELECT test.fails($$SELECT foreshard.plan_restore(NULL, NULL, NULL)$$);
+SELECT test.fails($$SELECT restore_table('shop.orders', test.backup('absent.dump'), NULL)$$);
+SELECT count(*) > 0 AS planned FROM foreshard.plan_restore('shop.orders', test.backup('shop.dump'), NULL);
 
 -- After all of this, the same session restores as ever.
 SELECT method, shard_count, rows FROM restore_table('shop.orders', test.backup('shop.dump'), '{"query_log": "test.query_log"}');
