@@ -117,6 +117,22 @@ pub fn role_oid(name: &str) -> Result<Option<pg_sys::Oid>> {
     Ok(one("SELECT oid FROM pg_catalog.pg_roles WHERE rolname = $1", &[name.into()])?)
 }
 
+/// Who has been granted something on a relation, its owner apart; None is PUBLIC.
+pub fn grantees(relation: &TableName) -> Result<Vec<Option<String>>> {
+    let Some(oid) = relation_oid(relation)? else { return Ok(Vec::new()) };
+    Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT DISTINCT r.rolname::pg_catalog.text
+             FROM pg_catalog.pg_class c CROSS JOIN pg_catalog.aclexplode(c.relacl) a
+             LEFT JOIN pg_catalog.pg_roles r ON r.oid = a.grantee
+             WHERE c.oid = $1 AND a.grantee <> c.relowner",
+            None,
+            &[oid.into()],
+        )?;
+        Ok(rows.map(|row| row.get(1)).collect::<std::result::Result<_, pgrx::spi::Error>>()?)
+    })
+}
+
 pub fn extension_installed(name: &str) -> Result<bool> {
     exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = $1)", name)
 }

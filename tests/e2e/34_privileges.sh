@@ -49,6 +49,23 @@ refused "into a schema where they may not create" "42501: permission denied for 
     "SELECT * FROM restore_table('closed.orders', '$dir/shop.dump', '{\"source\": \"public.orders\", \"query_log\": \"off\"}')"
 check "what was refused left nothing" "0" "$(sql main "SELECT count(*) FROM pg_class WHERE relname ~ '^orders'")"
 
+# What the database grants on every new table is for tables, not for their shards: these would lead past the table's
+# grants and its row security.
+sql main "ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT SELECT, TRUNCATE ON TABLES TO stranger;
+          ALTER DEFAULT PRIVILEGES FOR ROLE keeper IN SCHEMA public GRANT SELECT ON TABLES TO PUBLIC"
+as keeper "$(restore shop.dump)" >/dev/null
+check "default privileges hold for the table, and not for its shards" "orders|t|t
+orders_s0000|f|f
+orders_s0001|f|f" "$(sql main "SELECT relname, has_table_privilege('stranger', oid, 'SELECT'), has_table_privilege('stranger', oid, 'TRUNCATE')
+    FROM pg_class WHERE relname ~ '^orders' AND relkind IN ('r', 'p') ORDER BY 1")"
+check "the owner keeps its own" "2|1000|t" "$(as keeper "SELECT count(*), sum(rows), bool_and(ok) FROM foreshard.verify_table('orders')")"
+as keeper "ALTER TABLE orders ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON orders TO stranger USING (customer = 5)"
+check "row security shows what it should" 11 "$(as stranger "SELECT count(*) FROM orders")"
+refused "and a shard does not lead past it" "42501: permission denied for table orders_s0000" stranger "SELECT count(*) FROM orders_s0000"
+as keeper "DROP TABLE orders"
+sql main "ALTER DEFAULT PRIVILEGES FOR ROLE keeper REVOKE SELECT, TRUNCATE ON TABLES FROM stranger;
+          ALTER DEFAULT PRIVILEGES FOR ROLE keeper IN SCHEMA public REVOKE SELECT ON TABLES FROM PUBLIC"
+
 # What stands in plans, jobs and configs is for those it was granted to.
 as keeper "$(restore shop.dump)" >/dev/null
 for relation in _plans _jobs _tables _shards _nodes plans jobs tables shards nodes; do

@@ -38,6 +38,7 @@ impl<'a> Builder<'a> {
                 let _settings = (!access_method.is_empty())
                     .then(|| Pinned::new(&[("default_table_access_method", access_method.as_str())]));
                 Spi::run(&self.create_shard(shard))?;
+                self.close_shard(shard)?;
             }
             Action::StorageParameters(shard) => {
                 let name = blueprint.shard_name(shard.ordinal);
@@ -63,6 +64,17 @@ impl<'a> Builder<'a> {
                 };
                 ffi::run_utility(node.as_ptr(), &cstring(&part.text));
             }
+        }
+        Ok(())
+    }
+
+    /// Takes back what the database's default privileges have granted: rows are reached through the table, whose grants
+    /// and row security a shard of its own would lead past.
+    fn close_shard(&self, shard: &Shard) -> Result<()> {
+        let name = self.blueprint.shard_name(shard.ordinal);
+        for role in catalog::grantees(&name)? {
+            let role = role.map_or_else(|| "PUBLIC".to_owned(), |role| quote_ident(&role));
+            Spi::run(&format!("REVOKE ALL ON TABLE {} FROM {role}", quote_table(&name)))?;
         }
         Ok(())
     }
