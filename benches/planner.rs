@@ -8,7 +8,7 @@ use foreshard_core::model::node::Location;
 use foreshard_core::model::schema::{Column, ForeignKey, UniqueKey};
 use foreshard_core::model::statement::TableRef;
 use foreshard_core::model::workload::LogEntry;
-use foreshard_core::model::{Config, Expr, FromItem, Node, Query, Schema, StatementKind, Table, TableName};
+use foreshard_core::model::{Config, Expr, FromItem, Interrupts, Node, Query, Schema, StatementKind, Table, TableName};
 use foreshard_core::plan::{PlanInput, plan};
 use foreshard_core::workload::{AnalyzeOptions, analyze};
 use std::collections::BTreeMap;
@@ -127,6 +127,7 @@ fn main() {
             source: target,
             schema: &schema,
             workload: &workload,
+            likeness: None,
             profile: None,
             sizes: &sizes,
             placed: &[],
@@ -134,6 +135,7 @@ fn main() {
             config: &config,
             notes: Vec::new(),
             basis: "query log".to_owned(),
+            interrupts: Interrupts::default(),
         };
         let plan = plan(&input).unwrap();
         let all = begun.elapsed();

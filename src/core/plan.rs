@@ -22,7 +22,7 @@ pub use options::Breadth;
 use crate::count::{DEFAULT_TARGET_SHARD_BYTES, Demand};
 use crate::key::{Context, HashShares, Subject};
 use crate::model::plan::Note;
-use crate::model::{Config, Layout, Node, Plan, Problem, Schema, Table, TableName, TableProfile, Workload};
+use crate::model::{Config, Interrupts, Layout, Node, Plan, Problem, Schema, Table, TableName, TableProfile, Workload};
 use std::collections::BTreeMap;
 
 /// Version of the plan's document.
@@ -51,6 +51,8 @@ pub struct PlanInput<'a> {
     pub source: TableName,
     pub schema: &'a Schema,
     pub workload: &'a Workload,
+    /// The workload's statements on the table are those of another one, which is so similar to it (0..=1).
+    pub likeness: Option<f64>,
     pub profile: Option<&'a TableProfile>,
     /// What is known of the size of other tables without reading them; may be empty.
     pub sizes: &'a BTreeMap<TableName, TableSize>,
@@ -63,6 +65,7 @@ pub struct PlanInput<'a> {
     pub notes: Vec<Note>,
     /// What the workload stands on, in words: query log, similar tables, declared profile, fallback.
     pub basis: String,
+    pub interrupts: Interrupts,
 }
 
 /// Plans with expected shares of the shards under hash; see [`plan_with`].
@@ -135,7 +138,9 @@ pub fn objective(input: &PlanInput<'_>, exact: &HashShares<'_>, breadth: Breadth
 
 fn context<'a>(input: &PlanInput<'a>, kind: crate::model::WorkloadProfile) -> Context<'a> {
     let profiled = input.profile.map(|p| (&input.source, p));
-    Context::new(input.schema, input.workload, kind, profiled, input.sizes)
+    let mut context = Context::new(input.schema, input.workload, kind, profiled, input.sizes);
+    context.interrupts = input.interrupts;
+    context
 }
 
 fn demand(input: &PlanInput<'_>, table: &Table) -> Demand {
@@ -167,7 +172,10 @@ fn assemble(
     let count = choice.scored.count.clone();
     let described = joint.describe(&choice.completed, input);
     let confidence = confidence::confidence(subject, input, &ranked, chosen, &described);
-    let flip = confidence::flip(subject, input, &ranked, chosen, joint.variables.len(), exact);
+    let (flip, no_flip) = match confidence::flip(subject, input, &ranked, chosen, joint.variables.len(), exact) {
+        Ok(flip) => (Some(flip), None),
+        Err(because) => (None, Some(because)),
+    };
     let mut candidates: Vec<_> = ranked.into_iter().map(|r| r.scored.candidate).collect();
     let instead = free.filter(|f| *f != chosen).and_then(|f| candidates.get(f)).map(choose::name_of);
     if let Some(candidate) = candidates.get_mut(chosen)
@@ -202,6 +210,7 @@ fn assemble(
         joint: Some(described),
         confidence: Some(confidence),
         flip,
+        no_flip,
         hash: String::new(),
     };
     plan.hash = hash(&plan)?;

@@ -3,10 +3,10 @@
 #![allow(unsafe_code)]
 
 use super::error::{Error, Result, sqlstate};
-use foreshard_core::model::Problem;
+use foreshard_core::model::{Interrupts, Problem};
 use pgrx::pg_sys;
 use pgrx::pg_sys::panic::CaughtError;
-use pgrx::{PgTryBuilder, check_for_interrupts};
+use pgrx::{FromDatum, IntoDatum, PgTryBuilder, check_for_interrupts};
 use std::ffi::{CStr, CString};
 use std::panic::AssertUnwindSafe;
 
@@ -183,6 +183,13 @@ pub fn run_utility(node: *mut pg_sys::Node, text: &CStr) {
     }
 }
 
+/// Serves the backend's interrupts for the pure crate: a cancel unwinds from the call as the server's ERROR.
+pub fn interrupts() -> Interrupts {
+    Interrupts(|| {
+        check_for_interrupts!();
+    })
+}
+
 /// The name quoted as the server would quote it in SQL: the only place where this is done.
 pub fn quote_ident(name: &str) -> String {
     let name = cstring(name);
@@ -224,6 +231,27 @@ pub fn wait_readable(fd: std::os::fd::RawFd) {
         if happened & pg_sys::WL_SOCKET_READABLE as i32 != 0 {
             return;
         }
+    }
+}
+
+/// The bytes of a text, which a table of another encoding, or a foreign one, may hold in a way that no `String` can.
+#[derive(Debug)]
+pub struct Text(pub Vec<u8>);
+
+impl FromDatum for Text {
+    unsafe fn from_polymorphic_datum(datum: pg_sys::Datum, is_null: bool, oid: pg_sys::Oid) -> Option<Self> {
+        // SAFETY: the caller's; a text has the form of a bytea.
+        unsafe { Vec::from_polymorphic_datum(datum, is_null, oid) }.map(Self)
+    }
+}
+
+impl IntoDatum for Text {
+    fn into_datum(self) -> Option<pg_sys::Datum> {
+        self.0.into_datum()
+    }
+
+    fn type_oid() -> pg_sys::Oid {
+        pg_sys::TEXTOID
     }
 }
 

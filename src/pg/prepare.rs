@@ -7,7 +7,7 @@ use super::archive::Backup;
 use super::create::{self, Blueprint, carry, rehearse};
 use super::definition::{Definition, Definitions};
 use super::error::Result;
-use super::ffi::Session;
+use super::ffi::{Session, interrupts};
 use super::request::{Request, keep};
 use super::{claim, ledger, load, nodes, precheck, querylog};
 use foreshard_core::model::config::Switch;
@@ -121,17 +121,23 @@ fn make_plan(
         }
         _ => None,
     };
-    let options =
-        AnalyzeOptions { min_calls: request.config.min_calls.unwrap_or(0.0), profile: request.config.workload };
+    let options = AnalyzeOptions {
+        min_calls: request.config.min_calls.unwrap_or(0.0),
+        profile: request.config.workload,
+        interrupts: interrupts(),
+    };
+    pgrx::debug1!("analysing {} log entries over {} tables", log.entries.len(), schema.tables.len());
     let mut workload = workload::analyze(&schema, &log.entries, &options);
+    pgrx::debug1!("planning {source} by {} statements", workload.statements.len());
+    let mut likeness = None;
     let mut basis = log.basis;
     let touches = workload.statements.iter().any(|s| s.tables.iter().any(|t| t.table == *source));
-    if !touches && let Some((similar, likeness, borrowed)) = workload::borrow(&workload, &schema, source) {
+    if !touches && let Some((similar, resemblance, borrowed)) = workload::borrow(&workload, &schema, source) {
         basis = format!(
             "{basis}: no statement touches {source}; those of {similar} are used, which resembles it ({:.0} %)",
-            likeness * 100.0
+            resemblance * 100.0
         );
-        workload = borrowed;
+        (workload, likeness) = (borrowed, Some(resemblance));
     } else if !touches && !log.entries.is_empty() {
         basis = format!("{basis}: no statement touches {source}");
     }
@@ -141,6 +147,7 @@ fn make_plan(
         source: source.clone(),
         schema: &schema,
         workload: &workload,
+        likeness,
         profile: profile.as_ref(),
         sizes: &sizes,
         placed: &placed,
@@ -148,11 +155,13 @@ fn make_plan(
         config: &request.config,
         notes: Vec::new(),
         basis,
+        interrupts: interrupts(),
     };
     let plan = plan_with(&input, &|type_name, values, modulus| {
         let values = values.iter().map(|(value, rows)| (value.map(str::as_bytes), *rows));
         route::shares(HashType::of_type(type_name)?, values, modulus)
     })?;
+    pgrx::debug1!("planned {source}");
     // What is not carried over depends on the layout, and is part of the plan.
     let notes = match definition {
         Some(definition) => carry(definition, &request.target, Some(&plan.layout), &request.config)?.1,

@@ -5,28 +5,12 @@ use crate::joint_search::brute_force;
 use crate::plan_tpcc;
 use crate::planner_world::*;
 use foreshard_core::model::{Table, WorkloadProfile};
-use foreshard_core::plan::{Breadth, Objective, PlanInput, objective};
+use foreshard_core::plan::{Breadth, Objective, objective};
 use proptest::prelude::*;
-
-fn input<'a>(world: &'a World, target: &str) -> PlanInput<'a> {
-    PlanInput {
-        target: name(target),
-        source: name(target),
-        schema: &world.schema,
-        workload: &world.workload,
-        profile: world.profile.as_ref(),
-        sizes: &world.sizes,
-        placed: &world.placed,
-        nodes: &world.nodes,
-        config: &world.config,
-        notes: Vec::new(),
-        basis: "query log".to_owned(),
-    }
-}
 
 /// The design chosen from the planner's candidates costs what the best of all designs costs, proven on both sides.
 fn no_better_design(world: &World, target: &str) {
-    let input = input(world, target);
+    let input = world.input(target);
     let best = |breadth| {
         let Objective { costs, tables } = objective(&input, &|_, _, _| None, breadth).unwrap();
         let found = costs.minimize(&[], 5_000_000);
@@ -397,7 +381,7 @@ proptest! {
     #[test]
     fn the_plan_of_a_small_world_is_the_best_of_all_designs(world in small_world()) {
         let plan = world.plan("a");
-        let input = input(&world, "a");
+        let input = world.input("a");
         let Objective { costs, .. } = objective(&input, &|_, _, _| None, Breadth::Candidates).unwrap();
         let joint = plan.joint.unwrap();
         prop_assert!(joint.exact);

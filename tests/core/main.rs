@@ -7,6 +7,7 @@ mod backup_profile;
 mod backup_rows;
 mod backup_script;
 mod count;
+mod interrupts;
 mod joint_corpus;
 mod joint_search;
 mod key_split;

@@ -5,7 +5,7 @@ use crate::planner_world::*;
 use foreshard_core::model::Plan;
 use foreshard_core::model::plan::{Class, Level};
 use foreshard_core::model::workload::Coverage;
-use foreshard_core::plan::explain;
+use foreshard_core::plan::{PlanInput, explain, plan};
 
 /// Orders by customer; a look-up by id that becomes the better key when it runs often enough.
 fn world(by_id: f64) -> World {
@@ -67,6 +67,41 @@ fn confidence_falls_with_what_is_not_known() {
 }
 
 #[test]
+fn borrowed_statements_lower_the_confidence() {
+    let planned = |likeness: Option<f64>| {
+        let world = world(150.0);
+        plan(&PlanInput { likeness, ..world.input("orders") }).unwrap()
+    };
+    assert_eq!(level(&planned(None)), Level::High);
+    assert_eq!(level(&planned(Some(0.95))), Level::Medium);
+    let plan = planned(Some(0.7));
+    assert_eq!(level(&plan), Level::Low);
+    let because = plan.confidence.unwrap().because;
+    assert_eq!(because, "The statements are those of another table, 70 % like this one.");
+}
+
+#[test]
+fn a_plan_without_a_flip_says_whether_one_was_looked_for() {
+    let why = |world: World| {
+        let plan = world.plan("orders");
+        assert_eq!(plan.flip.is_some(), plan.no_flip.is_none(), "one of the two is there");
+        if let Some(why) = &plan.no_flip {
+            let text = explain(&plan).split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(&format!("Would change it: {why}")), "{text}");
+        }
+        plan.no_flip.unwrap_or_default()
+    };
+    assert_eq!(why(world(1500.0)), "");
+    let steady = why(world(0.001));
+    assert_eq!(steady, "None of the 2 heaviest statements alone, run from 1/64 to 64 times as often.");
+    let asked = world(1500.0).config(serde_json::json!({"shard_key": ["customer_id"]}));
+    assert_eq!(why(asked), "Not looked for: the config asks for this choice.");
+    let mut silent = world(1500.0);
+    silent.workload.statements.clear();
+    assert_eq!(why(silent), "Not looked for: no statement of the log finds rows of the table.");
+}
+
+#[test]
 fn every_statement_has_its_class_and_every_lost_constraint_its_remedies() {
     let plan = world(150.0).plan("orders");
     let evidence = &chosen(&plan).evidence;
@@ -83,14 +118,14 @@ fn every_statement_has_its_class_and_every_lost_constraint_its_remedies() {
 #[test]
 fn older_documents_keep_their_hash() {
     let mut plan = world(150.0).plan("orders");
-    (plan.joint, plan.confidence, plan.flip) = (None, None, None);
+    (plan.joint, plan.confidence, plan.flip, plan.no_flip) = (None, None, None, None);
     for candidate in &mut plan.candidates {
         candidate.evidence.statements.clear();
         candidate.evidence.remedies.clear();
     }
     plan.hash = foreshard_core::plan::hash(&plan).unwrap();
     let text = serde_json::to_string(&plan).unwrap();
-    for new in ["joint", "confidence", "flip", "remedies"] {
+    for new in ["joint", "confidence", "flip", "no_flip", "remedies"] {
         assert!(!text.contains(&format!("\"{new}\":")), "{new}");
     }
     let back: Plan = serde_json::from_str(&text).unwrap();

@@ -167,29 +167,16 @@ fn a_table_without_keys_or_log_is_cut_by_its_most_varied_column_when_the_config_
 
 #[test]
 fn exact_shares_replace_the_expected_ones() {
-    use foreshard_core::plan::{PlanInput, plan_with};
+    use foreshard_core::plan::plan_with;
     let few = profile(60_000, 300, &[("kind", 6)]);
     let world = World::new(vec![table("notes", &["kind:integer"], &[])], Log::default().oltp())
         .profiled(few)
         .config(json!({"shard_key": ["kind"], "method": "hash", "shard_count": 2}));
-    let input = PlanInput {
-        target: name("notes"),
-        source: name("notes"),
-        schema: &world.schema,
-        workload: &world.workload,
-        profile: world.profile.as_ref(),
-        sizes: &world.sizes,
-        placed: &world.placed,
-        nodes: &world.nodes,
-        config: &world.config,
-        notes: Vec::new(),
-        basis: "fallback".to_owned(),
-    };
     let exact = |type_name: &str, values: &[(Option<&str>, u64)], modulus: u32| {
         assert_eq!((type_name, values.len(), modulus), ("integer", 6, 2));
         Some(vec![0.75, 0.25])
     };
-    let plan = plan_with(&input, &exact).unwrap();
+    let plan = plan_with(&world.input("notes"), &exact).unwrap();
     assert_eq!(chosen(&plan).evidence.skew, Some(1.5));
     assert_eq!(plan.layout.shards.iter().map(|s| s.share).collect::<Vec<_>>(), [0.75, 0.25]);
 }

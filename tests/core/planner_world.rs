@@ -6,7 +6,7 @@ use foreshard_core::model::profile::HeavyHitter;
 use foreshard_core::model::schema::{Column, ForeignKey, Schema, Table, TableName, UniqueKey};
 use foreshard_core::model::statement::StatementKind;
 use foreshard_core::model::workload::{Coverage, Family, JoinEdge, StatementUse, TableUse, Workload, WorkloadProfile};
-use foreshard_core::model::{Candidate, ColumnProfile, Config, Node, Plan, Problem, TableProfile};
+use foreshard_core::model::{Candidate, ColumnProfile, Config, Interrupts, Node, Plan, Problem, TableProfile};
 use foreshard_core::plan::{PlacedTable, PlanInput, TableSize, plan};
 use std::collections::BTreeMap;
 
@@ -229,12 +229,13 @@ impl World {
         self.config = Config::read(&json).unwrap();
         self
     }
-    pub(crate) fn try_plan(&self, table: &str) -> Result<Plan, Vec<Problem>> {
-        plan(&PlanInput {
+    pub(crate) fn input(&self, table: &str) -> PlanInput<'_> {
+        PlanInput {
             target: name(table),
             source: name(table),
             schema: &self.schema,
             workload: &self.workload,
+            likeness: None,
             profile: self.profile.as_ref(),
             sizes: &self.sizes,
             placed: &self.placed,
@@ -242,7 +243,11 @@ impl World {
             config: &self.config,
             notes: Vec::new(),
             basis: "query log".to_owned(),
-        })
+            interrupts: Interrupts::default(),
+        }
+    }
+    pub(crate) fn try_plan(&self, table: &str) -> Result<Plan, Vec<Problem>> {
+        plan(&self.input(table))
     }
     pub(crate) fn plan(&self, table: &str) -> Plan {
         self.try_plan(table).unwrap()

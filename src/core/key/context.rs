@@ -6,7 +6,7 @@
 use super::family::Families;
 use super::weight::{overhead_felt, weights};
 use crate::model::workload::{StatementUse, TableUse, Workload, WorkloadProfile};
-use crate::model::{Schema, Table, TableName, TableProfile};
+use crate::model::{Interrupts, Schema, Table, TableName, TableProfile};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -51,6 +51,7 @@ pub struct Context<'a> {
     /// Weight of the statements that use more than look-up tables.
     pub(super) homed_total: f64,
     bytes: BTreeMap<&'a TableName, f64>,
+    pub interrupts: Interrupts,
 }
 
 impl<'a> Context<'a> {
@@ -94,6 +95,7 @@ impl<'a> Context<'a> {
             best_home: 0.0,
             homed_total: 0.0,
             bytes: BTreeMap::new(),
+            interrupts: Interrupts::default(),
         };
         context.find_homes();
         context.copyable = context.find_copyable();

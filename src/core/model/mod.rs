@@ -1,6 +1,7 @@
 //! The nouns of the project as plain data: what the other rooms take and return.
 
 pub mod config;
+pub mod interrupts;
 pub mod node;
 pub mod plan;
 pub mod problem;
@@ -11,6 +12,7 @@ pub mod words;
 pub mod workload;
 
 pub use config::Config;
+pub use interrupts::Interrupts;
 pub use node::Node;
 pub use plan::{Bound, Candidate, KeyColumns, Layout, Method, Plan, Shard};
 pub use problem::Problem;

@@ -62,10 +62,13 @@ pub struct Plan {
     pub joint: Option<JointChoice>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub confidence: Option<Confidence>,
-    /// The smallest change of one statement that would change the choice; None where none does, or where none was looked
-    /// for because the choice was asked for.
+    /// The smallest change of one statement that would change the choice; where there is none, `no_flip` says whether
+    /// none was found or none was looked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub flip: Option<Flip>,
+    /// A full sentence.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub no_flip: Option<String>,
     /// xxh3-128 of the document with this field empty, as 32 hexadecimal digits.
     pub hash: String,
 }

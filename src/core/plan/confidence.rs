@@ -5,6 +5,7 @@
 //! change it is tried: the load is scaled, one statement at a time, and planned again.
 
 use super::choose::Ranked;
+use super::options::is_forced;
 use super::{PlanInput, context, demand};
 use crate::key::{Basis, HashShares, Subject};
 use crate::model::plan::{Confidence, Flip, JointChoice, Level};
@@ -16,6 +17,8 @@ const WELL_UNDERSTOOD: f64 = 0.95;
 const UNDERSTOOD: f64 = 0.8;
 /// Calls of the table from which shares of them are more than chance: their deviation is then below 2 %.
 const MANY_CALLS: f64 = 1000.0;
+/// Similarity below which another table's statements say little of this one. Assumed: nearly all columns are the same.
+const ALIKE: f64 = 0.85;
 /// Lead over the second best, relative to its cost, that errors in the assumed constants hardly overturn; and one that
 /// is within their rounding. Assumed.
 const CLEAR: f64 = 0.2;
@@ -39,6 +42,10 @@ pub(super) fn confidence(
 ) -> Confidence {
     let mut doubts: Vec<(Level, String)> = Vec::new();
     let mut merits: Vec<String> = Vec::new();
+    if let Some(likeness) = input.likeness {
+        let resembles = format!("the statements are those of another table, {} like this one", percent(likeness));
+        doubts.push((if likeness < ALIKE { Level::Low } else { Level::Medium }, resembles));
+    }
     let coverage = input.workload.coverage.understood_calls;
     let calls = input.workload.statements.iter().filter(|s| s.tables.iter().any(|t| t.table == input.source));
     let calls: f64 = calls.map(|s| s.calls).sum();
@@ -93,7 +100,8 @@ fn runner_up(ranked: &[Ranked], chosen: usize) -> Option<usize> {
     ranked.iter().enumerate().position(|(at, r)| at != chosen && r.scored.candidate.rejected.is_none())
 }
 
-/// The change nearest to none, of one statement's frequency, after which another candidate is the best.
+/// The change nearest to none, of one statement's frequency, after which another candidate is the best; or why there is
+/// none.
 pub(super) fn flip(
     subject: &Subject<'_>,
     input: &PlanInput<'_>,
@@ -101,17 +109,27 @@ pub(super) fn flip(
     chosen: usize,
     tables: usize,
     exact: &HashShares<'_>,
-) -> Option<Flip> {
-    let size = tables * tables + input.workload.statements.len();
-    if input.config.shard_key.is_some() || input.config.method.is_some() || size > AFFORDABLE {
-        return None;
+) -> Result<Flip, String> {
+    if is_forced(input.config) {
+        return Err("Not looked for: the config asks for this choice.".to_owned());
     }
-    let best = ranked.get(chosen).map(|r| (r.scored.candidate.method, r.scored.candidate.key.clone()))?;
+    let statements = input.workload.statements.len();
+    if tables * tables + statements > AFFORDABLE {
+        let (tables, statements) = (counted(tables as u64, "table"), counted(statements as u64, "statement"));
+        return Err(format!("Not looked for: {tables} and {statements} are too many to be planned again and again."));
+    }
+    let best = ranked.get(chosen).map(|r| (r.scored.candidate.method, r.scored.candidate.key.clone()));
     let mut statements = subject.weights();
+    let (Some(best), false) = (best, statements.is_empty()) else {
+        return Err("Not looked for: no statement of the log finds rows of the table.".to_owned());
+    };
     statements.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
     let mut found: Option<(f64, Flip)> = None;
-    for (id, _) in statements.into_iter().take(TRIED) {
+    statements.truncate(TRIED);
+    for (id, _) in &statements {
+        let id = *id;
         for upwards in [true, false] {
+            input.interrupts.check();
             let scaled = |log: f64| choice_when(input, id, if upwards { log.exp2() } else { (-log).exp2() }, exact);
             let limit = found.as_ref().map_or(LARGEST_FACTOR.log2(), |f| f.0);
             let mut other = scaled(limit).filter(|c| *c != best);
@@ -133,7 +151,10 @@ pub(super) fn flip(
             }
         }
     }
-    found.map(|f| f.1)
+    found.map(|f| f.1).ok_or_else(|| {
+        let heaviest = counted(statements.len() as u64, "heaviest statement");
+        format!("None of the {heaviest} alone, run from 1/{LARGEST_FACTOR} to {LARGEST_FACTOR} times as often.")
+    })
 }
 
 /// What would be chosen if one statement ran so many times as often.

@@ -106,7 +106,7 @@ fn level(level: Level) -> &'static str {
 
 fn would_change(plan: &Plan) -> String {
     let Some(flip) = &plan.flip else {
-        return "no change of a single statement's frequency that was tried.".to_owned();
+        return plan.no_flip.clone().unwrap_or_else(|| "Not known.".to_owned());
     };
     let text: String = flip.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
     let often = if flip.factor >= 1.0 {

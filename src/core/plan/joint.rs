@@ -94,7 +94,7 @@ impl<'a> Joint<'a> {
         let starts: Vec<Vec<usize>> = self.starts().into_iter().map(|s| s.into_iter().skip(1).collect()).collect();
         let minimize = |value: usize, budget: u64| {
             let (rest, constant) = self.costs.given_first(value);
-            let mut found = rest.minimize(&starts, budget);
+            let mut found = rest.minimize_unless(self.context.interrupts, &starts, budget);
             found.design.insert(0, value);
             Found { cost: found.cost + constant, lower_bound: found.lower_bound + constant, ..found }
         };
@@ -235,6 +235,7 @@ impl<'a> Joint<'a> {
         let layouts = self.layouts();
         let mut costs = Costs { own: self.variables.iter().map(own).collect(), pairs: BTreeMap::new() };
         for (a, left) in self.variables.iter().enumerate() {
+            self.context.interrupts.check();
             for (b, right) in self.variables.iter().enumerate().skip(a + 1) {
                 let joins = self.joins_of(left.table, right.table);
                 let shared = layouts.get(a).zip(layouts.get(b)).is_some_and(|(x, y)| !x.is_disjoint(y));

@@ -94,6 +94,7 @@ pub(super) fn of_target(
     }
     let mut out: Vec<Scored> = Vec::new();
     for key in &keys {
+        input.interrupts.check();
         let mut ways = methods(subject, key);
         if let Some(asked) = config.method.filter(|m| m.shards() && !ways.contains(m) && is_possible(subject, key, *m))
         {
@@ -246,6 +247,7 @@ pub(super) fn variables<'a>(
     let is_placed = |t: &TableName| input.placed.iter().any(|p| p.table == *t);
     let matters = |t: &&Table| t.name != target.table.name && (heaviest.contains(&t.name) || is_placed(&t.name));
     for table in context.schema.tables.iter().filter(matters) {
+        input.interrupts.check();
         let subject = Subject::new(table, context, None);
         let placed = input.placed.iter().enumerate().find(|(_, p)| p.table == table.name && p.table != input.source);
         let values = match placed {

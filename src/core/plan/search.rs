@@ -8,6 +8,7 @@
 mod reduce;
 mod tree;
 
+use crate::model::Interrupts;
 use std::collections::BTreeMap;
 use tree::Tree;
 
@@ -88,14 +89,19 @@ impl Costs {
 
     /// The cheapest design, with at most `budget` nodes of the search tree. `starts` are designs to begin with.
     pub fn minimize(&self, starts: &[Vec<usize>], budget: u64) -> Found {
-        let kept = self.undominated();
+        self.minimize_unless(Interrupts::default(), starts, budget)
+    }
+
+    /// The same, unless it is interrupted.
+    pub fn minimize_unless(&self, interrupts: Interrupts, starts: &[Vec<usize>], budget: u64) -> Found {
+        let kept = self.undominated(interrupts);
         let (rest, constant) = self.restricted(&kept);
         let inner = |start: &Vec<usize>| -> Vec<usize> {
             let place = |(values, at): (&Vec<usize>, &usize)| values.iter().position(|v| v == at).unwrap_or(0);
             kept.iter().zip(start).map(place).collect()
         };
         let starts: Vec<Vec<usize>> = starts.iter().map(inner).collect();
-        let found = rest.branch_and_bound(&starts, budget);
+        let found = rest.branch_and_bound(interrupts, &starts, budget);
         let value = |(values, at): (&Vec<usize>, &usize)| values.get(*at).copied().unwrap_or(0);
         Found {
             design: kept.iter().zip(&found.design).map(value).collect(),
@@ -104,11 +110,11 @@ impl Costs {
         }
     }
 
-    fn branch_and_bound(&self, starts: &[Vec<usize>], budget: u64) -> Found {
+    fn branch_and_bound(&self, interrupts: Interrupts, starts: &[Vec<usize>], budget: u64) -> Found {
         let neighbours = self.neighbours();
-        let mut best = self.descend(vec![0; self.own.len()], &neighbours);
+        let mut best = self.descend(interrupts, vec![0; self.own.len()], &neighbours);
         for start in starts.iter().filter(|s| s.len() == self.own.len()) {
-            let other = self.descend(start.clone(), &neighbours);
+            let other = self.descend(interrupts, start.clone(), &neighbours);
             if other.1 < best.1 - EPSILON {
                 best = other;
             }
@@ -119,7 +125,7 @@ impl Costs {
             if bound >= best.1 - EPSILON {
                 break;
             }
-            dual.sweep();
+            dual.sweep(interrupts);
             let next = dual.bound();
             let gain = next - bound;
             bound = bound.max(next);
@@ -131,7 +137,7 @@ impl Costs {
             return Found { design: best.0, cost: best.1, lower_bound: best.1 };
         }
         let neighbours = dual.neighbours();
-        let mut tree = Tree::new(&dual, &neighbours, best.1, budget);
+        let mut tree = Tree::new(&dual, &neighbours, best.1, (budget, interrupts));
         tree.branch(0, 0.0);
         let exhausted = tree.left == 0;
         if let Some(design) = tree.best {
@@ -154,11 +160,17 @@ impl Costs {
     }
 
     /// One variable after the other takes its best value until none improves.
-    fn descend(&self, mut design: Vec<usize>, neighbours: &[Vec<Neighbour<'_>>]) -> (Vec<usize>, f64) {
+    fn descend(
+        &self,
+        interrupts: Interrupts,
+        mut design: Vec<usize>,
+        neighbours: &[Vec<Neighbour<'_>>],
+    ) -> (Vec<usize>, f64) {
         // Each step lowers the cost, so this ends; the limit is against rounding only.
         for _ in 0..2 * self.own.len().max(4) {
             let mut improved = false;
             for variable in 0..self.own.len() {
+                interrupts.check();
                 let cost = |value: usize| {
                     let own = self.own.get(variable).and_then(|v| v.get(value)).copied().unwrap_or(0.0);
                     let near = neighbours.get(variable).map(Vec::as_slice).unwrap_or_default();
@@ -192,9 +204,10 @@ impl Costs {
     }
 
     /// Moves, for each pair in turn, as much cost as possible to its values, half to each side.
-    fn sweep(&mut self) {
+    fn sweep(&mut self, interrupts: Interrupts) {
         let Self { own, pairs } = self;
         for (&(a, b), table) in pairs {
+            interrupts.check();
             let (Some(mut left), Some(mut right)) = (own.get(a).cloned(), own.get(b).cloned()) else { continue };
             let width = right.len().max(1);
             let joint = |row: usize, column: usize, cost: f64, left: &[f64], right: &[f64]| {

@@ -23,6 +23,7 @@ pub use profile::{MAX_POINT_MS, MAX_POINT_ROWS, OLAP_POINT_SHARE, OLTP_POINT_SHA
 pub use similar::{BORROW_SIMILARITY, borrow, similar};
 pub use tree::MAX_DEPTH;
 
+use crate::model::Interrupts;
 use crate::model::schema::Schema;
 use crate::model::statement::StatementKind;
 use crate::model::workload::{LogEntry, StatementUse, Workload, WorkloadProfile};
@@ -35,6 +36,7 @@ pub struct AnalyzeOptions {
     pub min_calls: f64,
     /// Used in place of the detected profile.
     pub profile: Option<WorkloadProfile>,
+    pub interrupts: Interrupts,
 }
 
 /// The log's statements, resolved against `schema`. The order of `log` does not matter; entries of one id are summed;
@@ -44,6 +46,7 @@ pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> W
     let mut tables = scope::Tables::new(schema);
     let mut statements = Vec::new();
     for entry in coverage::merge(log) {
+        options.interrupts.check();
         if entry.calls < options.min_calls {
             tally.left_out(&entry);
             continue;

@@ -1,19 +1,22 @@
 //! Leaving out what cannot be part of an optimum, before anything is searched.
 
 use super::{Costs, EPSILON, at_or_zero, least};
+use crate::model::Interrupts;
 use std::collections::BTreeMap;
 
 /// Rounds of leaving out values that cannot be part of an optimum; each makes more of them visible.
 const ROUNDS: usize = 4;
+
 impl Costs {
     /// The values of each variable that some design may need: a value is left out when another one of its variable is
     /// cheaper whatever the neighbours do (dead-end elimination: Goldstein 1994).
-    pub(super) fn undominated(&self) -> Vec<Vec<usize>> {
+    pub(super) fn undominated(&self, interrupts: Interrupts) -> Vec<Vec<usize>> {
         let neighbours = self.neighbours();
         let mut kept: Vec<Vec<usize>> = self.own.iter().map(|values| (0..values.len()).collect()).collect();
         for _ in 0..ROUNDS {
             let mut dropped = false;
             for variable in 0..kept.len() {
+                interrupts.check();
                 let near = neighbours.get(variable).map(Vec::as_slice).unwrap_or_default();
                 let own = self.own.get(variable).map(Vec::as_slice).unwrap_or_default();
                 let values = kept.get(variable).cloned().unwrap_or_default();

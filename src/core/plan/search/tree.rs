@@ -1,6 +1,7 @@
 //! Branch and bound over what the bound from below has left open.
 
 use super::{Costs, EPSILON, Neighbour, at, at_or_zero, least};
+use crate::model::Interrupts;
 
 /// Depth-first search over the variables, most tied first, each value in the order of its cost.
 pub(super) struct Tree<'a> {
@@ -17,10 +18,16 @@ pub(super) struct Tree<'a> {
     best_cost: f64,
     /// Nodes that may still be visited.
     pub(super) left: u64,
+    interrupts: Interrupts,
 }
 
 impl<'a> Tree<'a> {
-    pub(super) fn new(costs: &'a Costs, neighbours: &[Vec<Neighbour<'a>>], best_cost: f64, budget: u64) -> Self {
+    pub(super) fn new(
+        costs: &'a Costs,
+        neighbours: &[Vec<Neighbour<'a>>],
+        best_cost: f64,
+        (left, interrupts): (u64, Interrupts),
+    ) -> Self {
         let range =
             |table: &[f64]| table.iter().copied().fold(f64::NEG_INFINITY, f64::max) - least(table.iter().copied());
         let weight: Vec<f64> = neighbours.iter().map(|near| near.iter().map(|n| range(n.table)).sum()).collect();
@@ -48,7 +55,7 @@ impl<'a> Tree<'a> {
             }
         }
         let design = vec![0; order.len()];
-        Self { order, later, current: costs.own.clone(), open_pairs, design, best: None, best_cost, left: budget }
+        Self { order, later, current: costs.own.clone(), open_pairs, design, best: None, best_cost, left, interrupts }
     }
 
     pub(super) fn branch(&mut self, depth: usize, decided: f64) {
@@ -75,6 +82,7 @@ impl<'a> Tree<'a> {
                 return;
             }
             self.left -= 1;
+            self.interrupts.check();
             if let Some(chosen) = self.design.get_mut(variable) {
                 *chosen = value;
             }
