@@ -15,7 +15,7 @@ mod notes;
 mod options;
 pub mod search;
 
-pub use crate::key::TableSize;
+pub use crate::model::profile::TableSize;
 pub use explain::explain;
 pub use options::Breadth;
 
@@ -54,7 +54,7 @@ pub struct PlanInput<'a> {
     /// The workload's statements on the table are those of another one, which is so similar to it (0..=1).
     pub likeness: Option<f64>,
     pub profile: Option<&'a TableProfile>,
-    /// What is known of the size of other tables without reading them; may be empty.
+    /// What is known of the size of tables without reading them; may be empty.
     pub sizes: &'a BTreeMap<TableName, TableSize>,
     /// Tables already sharded here, whose definitions are in `schema`; may be empty.
     pub placed: &'a [PlacedTable],
@@ -145,9 +145,10 @@ fn context<'a>(input: &PlanInput<'a>, kind: crate::model::WorkloadProfile) -> Co
 
 fn demand(input: &PlanInput<'_>, table: &Table) -> Demand {
     let config = input.config;
+    let told = input.sizes.get(&input.source).copied().unwrap_or_default();
     Demand {
-        rows: input.profile.map(|p| p.rows),
-        text_bytes: input.profile.map(|p| p.text_bytes),
+        rows: input.profile.map(|p| p.rows).or(told.rows),
+        text_bytes: input.profile.map(|p| p.text_bytes).or(told.bytes),
         growth: config.growth.unwrap_or(1.0),
         target_shard_bytes: config.target_shard_size.map_or(DEFAULT_TARGET_SHARD_BYTES, |s| s.0),
         throughput: config.throughput,

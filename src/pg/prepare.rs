@@ -3,7 +3,7 @@
 //! All checks that need no row come first and report everything that is wrong at once; then one pass over the rows for the
 //! profile; then the plan, which is stored; then a rehearsal of the chosen layout. plan_restore stops here.
 
-use super::archive::Backup;
+use super::archive::{Backup, Stored};
 use super::create::{self, Blueprint, carry, rehearse};
 use super::definition::{Definition, Definitions};
 use super::error::Result;
@@ -12,7 +12,8 @@ use super::request::{Request, keep};
 use super::{claim, ledger, load, nodes, precheck, querylog};
 use foreshard_core::model::config::Switch;
 use foreshard_core::model::node::{Location, Node};
-use foreshard_core::model::{Config, Layout, Plan, Problem, TableName};
+use foreshard_core::model::words::counted;
+use foreshard_core::model::{Config, Layout, Plan, Problem, TableName, TableProfile};
 use foreshard_core::plan::{PlacedTable, PlanInput, TableSize, plan_with, with_notes};
 use foreshard_core::route::{self, HashType};
 use foreshard_core::workload::{self, AnalyzeOptions};
@@ -61,7 +62,7 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let Some(backup) = keep(&mut problems, Backup::open(&request.backup, &request.config, schema)) else {
         return Err(problems.into());
     };
-    let definitions = backup.definitions()?;
+    let (definitions, stored) = backup.definitions()?;
     let source = match keep(&mut problems, precheck::source(request, &backup, &definitions, schema)) {
         Some(source) => source,
         None => return Err(problems.into()),
@@ -87,7 +88,7 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
         }
         None => {
             let Some(log) = log else { return Err(problems.into()) };
-            let plan = make_plan(request, &backup, &definitions, &source, &nodes, log)?;
+            let plan = make_plan(request, &backup, &definitions, &stored, &source, &nodes, log)?;
             let id = ledger::store_plan(&plan, &request.backup, &request.document)?;
             (plan, id)
         }
@@ -108,6 +109,7 @@ fn make_plan(
     request: &Request,
     backup: &Backup,
     definitions: &Definitions,
+    stored: &Stored,
     source: &TableName,
     nodes: &[Node],
     log: querylog::QueryLog,
@@ -141,7 +143,13 @@ fn make_plan(
     } else if !touches && !log.entries.is_empty() {
         basis = format!("{basis}: no statement touches {source}");
     }
-    let (placed, sizes) = neighbours(source, &request.target)?;
+    let (placed, exact) = neighbours(source, &request.target)?;
+    let mut sizes = sizes_of(definitions, stored, source, profile.as_ref());
+    let others = sizes.keys().filter(|table| *table != source).count();
+    if others > 0 {
+        basis = format!("{basis}, sizes of {} by the backup", counted(others as u64, "other table"));
+    }
+    sizes.extend(exact.into_iter().filter(|(_, size)| size.bytes.is_some()));
     let input = PlanInput {
         target: request.target.clone(),
         source: source.clone(),
@@ -168,6 +176,19 @@ fn make_plan(
         None => Vec::new(),
     };
     Ok(with_notes(plan, notes)?)
+}
+
+/// What the backup tells of the size of its tables, without their rows being read.
+fn sizes_of(
+    definitions: &Definitions,
+    stored: &Stored,
+    source: &TableName,
+    profile: Option<&TableProfile>,
+) -> BTreeMap<TableName, TableSize> {
+    let rows = |table: &TableName| stored.sum(&definitions.data_tables(table));
+    let ratio = stored.ratio(rows(source).zip(profile));
+    let tables = definitions.tables.values().filter(|d| d.partition_of.is_none() || d.table.name == *source);
+    tables.filter_map(|d| Some((d.table.name.clone(), rows(&d.table.name)?.size(ratio)))).collect()
 }
 
 /// The other tables of the backup that were restored into the target's schema before, the latest of each: where their

@@ -6,6 +6,7 @@ mod backup_format;
 mod backup_profile;
 mod backup_rows;
 mod backup_script;
+mod backup_sizes;
 mod count;
 mod interrupts;
 mod joint_corpus;

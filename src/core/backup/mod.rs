@@ -4,6 +4,7 @@
 //! panics on any of them. A restore walks through it in this order: [`mod@format`] tells what a file is, [`script`] cuts a
 //! dump into its statements and the rows of its COPY sections, [`rows`] cuts those into fields, [`profile`] counts what
 //! is in the columns, and [`checksum`] remembers what was there, so that the shards can be compared with it.
+//! How large the tables are whose rows nobody reads, [`sizes`] tells from what is stored, with [`toc`] for archives.
 
 pub mod checksum;
 pub mod format;
@@ -12,4 +13,6 @@ mod outline;
 pub mod profile;
 pub mod rows;
 pub mod script;
+pub mod sizes;
+pub mod toc;
 mod window;

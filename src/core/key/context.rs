@@ -5,6 +5,7 @@
 
 use super::family::Families;
 use super::weight::{overhead_felt, weights};
+use crate::model::profile::TableSize;
 use crate::model::workload::{StatementUse, TableUse, Workload, WorkloadProfile};
 use crate::model::{Interrupts, Schema, Table, TableName, TableProfile};
 use std::borrow::Cow;
@@ -26,14 +27,6 @@ pub(super) struct Weighed<'a> {
     pub(super) weight: f64,
     /// See [`overhead_felt`].
     pub(super) overhead: f64,
-}
-
-/// Rows and text bytes of a table, as far as a backup or a catalog tells without reading the rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct TableSize {
-    pub rows: Option<u64>,
-    /// Bytes of the rows' text, decompressed.
-    pub bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone)]

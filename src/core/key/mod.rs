@@ -23,7 +23,7 @@ mod weight;
 
 pub use access::{Reach, reach};
 pub use candidates::{all_keys, candidates, is_closed, is_shared, methods, pieces};
-pub use context::{Context, TableSize};
+pub use context::Context;
 pub use cost::{Cut, MIN_SHARDED_BYTES, Setting, Ties, assess, assess_unsharded, tied};
 pub use family::Families;
 pub use skew::skew;

@@ -101,6 +101,9 @@ pub struct TableChoice {
     pub together: bool,
     /// It is already sharded so.
     pub placed: bool,
+    /// Bytes of its rows' text, as far as the backup tells or joins let guess.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! What one pass over a backup's rows tells of a table.
+//! What is known of a table's rows: all that one pass over them tells, or their size alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -47,4 +47,12 @@ impl ColumnProfile {
 pub struct HeavyHitter {
     pub value: String,
     pub count: u64,
+}
+
+/// Rows and text bytes of a table, as far as a backup or a catalog tells without reading the rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct TableSize {
+    pub rows: Option<u64>,
+    /// Bytes of the rows' text, decompressed.
+    pub bytes: Option<u64>,
 }

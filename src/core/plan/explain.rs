@@ -142,7 +142,7 @@ fn stands_on(plan: &Plan) -> String {
     }
     text += &match (plan.rows, plan.text_bytes) {
         (Some(rows), Some(size)) => format!("; {} rows, {} of text profiled", thousands(rows), bytes(size as f64)),
-        _ => "; the rows were not profiled, so values and sizes are not known".to_owned(),
+        _ => "; the rows were not profiled, so their values are not known".to_owned(),
     };
     text + "."
 }

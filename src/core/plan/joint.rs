@@ -192,6 +192,7 @@ impl<'a> Joint<'a> {
                 key: value.key.clone(),
                 together: beside.contains(&variable.table),
                 placed: input.placed.iter().any(|p| p.table == *variable.table),
+                bytes: self.context.bytes(variable.table).map(|b| b.round() as u64),
             })
             .collect();
         tables.sort_by(|a, b| a.table.cmp(&b.table));

@@ -88,10 +88,7 @@ impl Data {
             };
             match piece {
                 Piece::CopyIn(text) => {
-                    let header = tree::with(&String::from_utf8_lossy(&text), |nodes| {
-                        let copy = nodes.first().and_then(|n| n.get::<pg_sys::CopyStmt>())?;
-                        Some((tree::table_name(copy.relation, "public")?, tree::strings(copy.attlist)))
-                    })?;
+                    let header = copy_header(&text)?;
                     if let Some((table, columns)) = header
                         && self.tables.contains(&table)
                     {
@@ -151,6 +148,14 @@ impl Data {
         }
         Ok(self.states)
     }
+}
+
+/// Table and columns of a `COPY … FROM stdin`.
+pub(super) fn copy_header(text: &[u8]) -> Result<Option<(TableName, Vec<String>)>> {
+    Ok(tree::with(&String::from_utf8_lossy(text), |nodes| {
+        let copy = nodes.first().and_then(|n| n.get::<pg_sys::CopyStmt>())?;
+        Some((tree::table_name(copy.relation, "public")?, tree::strings(copy.attlist)))
+    })?)
 }
 
 /// INSERT statements are not loaded; those of other tables do not matter.

@@ -6,18 +6,21 @@
 mod child;
 mod data;
 mod file;
+mod sizes;
 
 pub use data::{Data, Section, SequenceState};
+pub use foreshard_core::backup::sizes::Stored;
 
 use super::catalog;
 use super::definition::{Definitions, Reader, like_table};
 use super::error::{Error, Result};
 use child::PgRestore;
+use data::copy_header;
 use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use foreshard_core::model::{Config, Problem, TableName};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Seek, SeekFrom};
 
 #[derive(Debug)]
 pub struct Backup {
@@ -42,6 +45,15 @@ impl Read for Bytes {
                 pgrx::check_for_interrupts!();
                 file.read(buffer)
             }
+        }
+    }
+}
+
+impl Seek for Bytes {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        match self {
+            Self::Child(_) => Err(std::io::ErrorKind::Unsupported.into()),
+            Self::File(file) => file.seek(to),
         }
     }
 }
@@ -99,11 +111,12 @@ impl Backup {
         self.like.as_ref()
     }
 
-    /// Reads everything that the backup defines.
-    pub fn definitions(&self) -> Result<Definitions> {
+    /// Reads everything that the backup defines, and how large the rows of its tables are.
+    pub fn definitions(&self) -> Result<(Definitions, Stored)> {
         if let Some(like) = &self.like {
-            return like_table(like);
+            return Ok((like_table(like)?, Stored::default()));
         }
+        let mut stored = sizes::of_archive(&self.path, self.format).unwrap_or_default();
         let mut script = self.script(&["--schema-only".to_owned()])?;
         let mut reader = Reader::new();
         loop {
@@ -112,16 +125,28 @@ impl Backup {
                 Ok(None) => break,
                 Err(error) => return Err(script.source_mut().cause(&error)),
             };
-            if let Piece::Statement(text) = piece {
-                match std::str::from_utf8(&text) {
+            match piece {
+                Piece::Statement(text) => match std::str::from_utf8(&text) {
                     Ok(text) if !starts_with_word(text, "insert") => reader.statement(text),
                     Ok(_) => {}
                     Err(_) => reader.statement(&String::from_utf8_lossy(&text)),
+                },
+                Piece::CopyIn(text) => {
+                    // What the parser does not take is told when the table's own rows are read.
+                    let Ok(Some((table, _))) = copy_header(&text) else { continue };
+                    loop {
+                        match script.read_rows() {
+                            Ok(Some(lines)) => stored.count(&table, lines),
+                            Ok(None) => break,
+                            Err(error) => return Err(script.source_mut().cause(&error)),
+                        }
+                    }
                 }
+                Piece::Meta(_) => {}
             }
         }
         script.into_source().finish()?;
-        Ok(reader.finish())
+        Ok((reader.finish(), stored))
     }
 
     /// Opens the rows of `tables` (the table and its partitions) and the states of `sequences`.
