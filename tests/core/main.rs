@@ -15,6 +15,7 @@ mod plan_choices;
 mod plan_confidence;
 mod plan_overrides;
 mod plan_tpcc;
+mod plan_traps;
 mod planner_world;
 mod route_golden;
 mod route_router;

@@ -46,6 +46,8 @@ pub(super) struct Reference<'a> {
     pub(super) depth: usize,
     pub(super) written: bool,
     pub(super) inserted: bool,
+    /// See [`TableUse::rewritten`](crate::model::workload::TableUse::rewritten).
+    pub(super) rewritten: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +101,7 @@ impl<'a> References<'a> {
         {
             body.uses += 1;
         }
-        self.all.push(Reference { relation, depth, written: false, inserted: false });
+        self.all.push(Reference { relation, depth, written: false, inserted: false, rewritten: false });
         self.all.len() - 1
     }
 

@@ -49,7 +49,8 @@ pub(super) fn table_uses(references: &References<'_>, seen: &Seen) -> Vec<TableU
 fn empty_use(references: &References<'_>, reference: usize) -> Option<TableUse> {
     let known = references.all.get(reference)?;
     let table = references.table(reference)?.name.clone();
-    Some(TableUse { written: known.written, inserted: known.inserted, ..TableUse::of(table) })
+    let (written, inserted, rewritten) = (known.written, known.inserted, known.rewritten);
+    Some(TableUse { written, inserted, rewritten, ..TableUse::of(table) })
 }
 
 fn sorted(mut table_use: TableUse) -> TableUse {
