@@ -26,3 +26,4 @@ mod workload_log;
 mod workload_predicates;
 mod workload_scopes;
 mod workload_tpc;
+mod workload_views;

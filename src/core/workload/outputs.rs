@@ -20,7 +20,8 @@ impl<'a> Walker<'a, '_> {
                 self.seen.updated.insert(node);
             }
         }
-        if let Some(known) = self.references.all.get_mut(reference) {
+        let stored = self.references.behind(reference).map(|(stored, _)| stored);
+        if let Some(known) = stored.and_then(|stored| self.references.all.get_mut(stored)) {
             known.rewritten = rewrites(query, table);
         }
     }

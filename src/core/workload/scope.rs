@@ -5,7 +5,7 @@
 //! scope first, as the server does. What cannot be resolved for certain is `None`: nothing is guessed.
 
 use crate::model::schema::{Schema, Table, TableName};
-use crate::model::statement::TableRef;
+use crate::model::statement::{Query, TableRef};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// MaxTupleAttributeNumber of PostgreSQL: the server refuses an output list with more columns.
@@ -29,6 +29,11 @@ impl<'a> Tables<'a> {
             Some(schema) => self.schema.get(&TableName::new(schema, &named.name)),
             None => *self.unqualified.entry(&named.name).or_insert_with(|| self.schema.find_unqualified(&named.name)),
         }
+    }
+
+    /// What the view of that name stands for.
+    pub(super) fn view(&self, named: &TableRef) -> Option<&'a Query> {
+        self.schema.view(named.schema.as_deref(), &named.name)
     }
 }
 

@@ -27,7 +27,7 @@ pub(super) fn table_uses(references: &References<'_>, seen: &Seen) -> Vec<TableU
     }
     seen.grouped.iter().flat_map(|n| stored(references, *n)).for_each(|n| tell(n, |u| &mut u.grouped));
     seen.ordered.iter().flat_map(|n| stored(references, *n)).for_each(|n| tell(n, |u| &mut u.ordered));
-    seen.updated.iter().for_each(|n| tell(*n, |u| &mut u.updated));
+    seen.updated.iter().flat_map(|n| stored(references, *n)).for_each(|n| tell(n, |u| &mut u.updated));
     for (a, b) in joins(references, seen) {
         let (Some(Some(table_use)), Some(column), Some(other), Some(other_column)) = (
             uses.get_mut(a.reference),
