@@ -41,7 +41,7 @@ tagged! {
     CreateStmt => T_CreateStmt, AlterTableStmt => T_AlterTableStmt, AlterTableCmd => T_AlterTableCmd,
     ColumnDef => T_ColumnDef, Constraint => T_Constraint, TypeName => T_TypeName, IndexStmt => T_IndexStmt,
     IndexElem => T_IndexElem, CreateTrigStmt => T_CreateTrigStmt, CreatePolicyStmt => T_CreatePolicyStmt,
-    RuleStmt => T_RuleStmt, CommentStmt => T_CommentStmt, SecLabelStmt => T_SecLabelStmt, GrantStmt => T_GrantStmt,
+    RuleStmt => T_RuleStmt, ViewStmt => T_ViewStmt, CommentStmt => T_CommentStmt, SecLabelStmt => T_SecLabelStmt, GrantStmt => T_GrantStmt,
     RoleSpec => T_RoleSpec, CreateStatsStmt => T_CreateStatsStmt, AlterStatsStmt => T_AlterStatsStmt,
     AlterOwnerStmt => T_AlterOwnerStmt, CreateSeqStmt => T_CreateSeqStmt, AlterSeqStmt => T_AlterSeqStmt,
     AlterPublicationStmt => T_AlterPublicationStmt, PublicationObjSpec => T_PublicationObjSpec,

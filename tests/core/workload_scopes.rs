@@ -237,6 +237,21 @@ fn inserts_and_copies_name_no_rows() {
 }
 
 #[test]
+fn a_row_that_is_saved_whole_is_told_from_a_column_that_is_changed() {
+    let made = "id tenant_id name email created:timestamp~with~time~zone";
+    let schema = Schema::new(vec![a_table("contacts", made, &["id"]), a_table("pairs", "id a b", &["id"])]);
+    let saves = |query: Query| uses(&schema, query)[0].rewritten;
+    let save = |columns: &[&str]| columns.iter().fold(update("contacts").filter(pin("id")), |q, c| q.set(c, val()));
+    assert!(saves(save(&["tenant_id", "name", "email"])));
+    assert!(saves(save(&["created", "email", "id", "name", "tenant_id"])));
+    assert!(!saves(save(&["tenant_id", "name"])));
+    let upsert =
+        |columns: &[&str]| columns.iter().fold(insert("contacts", &[]), |q, c| q.set(c, col(&format!("excluded.{c}"))));
+    assert!(saves(upsert(&["id", "tenant_id", "name", "email"])));
+    assert!(!saves(update("pairs").set("a", val()).set("b", val())), "two columns are soon set together");
+}
+
+#[test]
 fn upserts_set_columns() {
     let upsert = |target: &str, sets: &[&str]| {
         sets.iter().fold(insert(target, &[]), |q, c| q.set(c, col(&format!("excluded.{c}"))))

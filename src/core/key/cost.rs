@@ -10,10 +10,11 @@ use super::context::Weighed;
 use super::subject::{Basis, Subject};
 use super::tie::APART;
 use super::values::KeyValues;
-use super::{HashShares, access, because, reject, remedies};
+use super::{HashShares, access, because, candidates, reject, remedies};
 use crate::model::config::UniquePolicy;
 use crate::model::plan::Evidence;
 use crate::model::words::round4;
+use crate::model::workload::TableUse;
 use crate::model::{Candidate, KeyColumns, Method};
 
 /// Text bytes below which a table is not worth cutting for its own sake. Assumed: a table of 8 MB is read from end to
@@ -42,6 +43,13 @@ const LOST_NATURAL: f64 = 0.3;
 const LOST_UNWRITTEN: f64 = 0.05;
 /// Being partitioned at all. Measured: 144 µs for a point look-up over 8 partitions against 127 µs without.
 const PARTITIONED: f64 = 0.1;
+/// Each further column of a key: every statement to come must name it as well, and unique constraints grow by it. Assumed:
+/// little, so that it only decides where nothing is gained.
+const FURTHER_COLUMN: f64 = 0.02;
+/// Bytes below which a shard would not fill a page of its own: PostgreSQL's block size. And what shards without rows cost:
+/// files, indexes and statistics for nothing. Assumed: as much as being hard to balance.
+const PAGE_BYTES: f64 = 8192.0;
+const EMPTY_SHARDS: f64 = 0.3;
 /// Bounds that someone must keep up with: values to come all fall into an outer range, or into DEFAULT. Assumed.
 const RANGE_UPKEEP: f64 = 0.15;
 const LIST_UPKEEP: f64 = 0.15;
@@ -110,6 +118,7 @@ fn own_cost(subject: &Subject<'_>, key: &[String], cut: Cut, setting: &Setting<'
     let lost = constraints_lost(subject, key);
     parts.add("constraints lost", lost.iter().map(|(_, natural)| price_of_loss(subject, *natural)).sum());
     parts.add("partitioning", PARTITIONED);
+    parts.add("further columns", FURTHER_COLUMN * key.len().saturating_sub(1) as f64);
     match method {
         Method::Range => {
             parts.add("upkeep of the ranges", RANGE_UPKEEP);
@@ -123,6 +132,9 @@ fn own_cost(subject: &Subject<'_>, key: &[String], cut: Cut, setting: &Setting<'
     parts.add("fewer shards than needed", f64::from(setting.needed) / f64::from(count.max(1)) - 1.0);
     let balance = f64::from(count) / f64::from(setting.balanced.max(1));
     parts.add("hard to balance", HARD_TO_BALANCE * (1.0 - balance));
+    let pages = subject.text_bytes().map(|b| b as f64 * setting.growth / PAGE_BYTES);
+    let filled = pages.map_or(1.0, |pages| pages / f64::from(count.max(1)));
+    parts.add("shards without a page of rows", EMPTY_SHARDS * (1.0 - filled));
     parts
 }
 
@@ -269,12 +281,15 @@ pub(super) fn price_of_loss(subject: &Subject<'_>, natural: bool) -> f64 {
     }
 }
 
-/// Share of the calls by condition that set a column of the key.
+/// Share of the calls by condition that set a column of the key. A row that is written whole seldom goes to another
+/// owner: a column that other tables share is then taken to keep its value.
 fn key_updates(subject: &Subject<'_>, key: &[String]) -> f64 {
     if subject.basis == Basis::Assumed || subject.calls <= 0.0 {
         return 0.0;
     }
-    let sets = |s: &&Weighed<'_>| subject.uses(&s.statement).any(|u| u.updated.iter().any(|c| key.contains(c)));
+    let shared = |c: &String| candidates::is_shared(subject, std::slice::from_ref(c));
+    let moves = |u: &TableUse| u.updated.iter().any(|c| key.contains(c) && !(u.rewritten && shared(c)));
+    let sets = |s: &&Weighed<'_>| subject.uses(&s.statement).any(moves);
     subject.statements.iter().filter(sets).map(|s| s.statement.calls).sum::<f64>() / subject.calls
 }
 

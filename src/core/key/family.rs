@@ -9,6 +9,7 @@ use crate::key::values::is_time;
 use crate::model::workload::Workload;
 use crate::model::{Column, Schema, Table, TableName};
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 type ColumnId = (TableName, String);
 
@@ -103,14 +104,22 @@ impl Families {
     }
 
     fn tie_by_name(&mut self, schema: &Schema) {
-        let mut first: BTreeMap<(String, &str), (&TableName, &str)> = BTreeMap::new();
+        // Values that two tables make for themselves are not the same: a `row_id` in every table names another thing in each.
+        let mut first: BTreeMap<(String, &str), (&TableName, &str, bool)> = BTreeMap::new();
         for table in &schema.tables {
             let prefix = own_prefix(table);
             for column in table.columns.iter().filter(|c| c.type_name != "boolean" && !is_time(&c.type_name)) {
                 let Some(name) = meaning(table, column, prefix) else { continue };
-                match first.get(&(name.clone(), column.type_name.as_str())) {
-                    Some((t, c)) => self.tie((t, c), (&table.name, &column.name)),
-                    None => drop(first.insert((name, &column.type_name), (&table.name, &column.name))),
+                let made = column.unique_by_default;
+                match first.entry((name, &column.type_name)) {
+                    Entry::Occupied(mut known) => {
+                        let (t, c, also_made) = *known.get();
+                        if !(made && also_made) {
+                            self.tie((t, c), (&table.name, &column.name));
+                            known.get_mut().2 |= made;
+                        }
+                    }
+                    Entry::Vacant(new) => drop(new.insert((&table.name, &column.name, made))),
                 }
             }
         }

@@ -1,6 +1,8 @@
 //! Tables as the planner sees them: read from an archive's DDL or from the live catalog, they look the same.
 
+use super::statement::Query;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fmt;
 
 /// A table's name with its schema. Ordered, so that everything keyed by it comes out in one order.
@@ -28,6 +30,9 @@ impl fmt::Display for TableName {
 pub struct Schema {
     /// Sorted by name, without duplicates.
     pub tables: Vec<Table>,
+    /// Views with what they stand for, so that statements on them are statements on tables. Sorted by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub views: Vec<(TableName, Query)>,
 }
 
 impl Schema {
@@ -35,11 +40,26 @@ impl Schema {
     pub fn new(mut tables: Vec<Table>) -> Self {
         tables.sort_by(|a, b| a.name.cmp(&b.name));
         tables.dedup_by(|later, earlier| later.name == earlier.name);
-        Self { tables }
+        Self { tables, views: Vec::new() }
+    }
+
+    /// The same with views; of two with one name the last given stays, as after CREATE OR REPLACE.
+    #[must_use]
+    pub fn with_views(mut self, views: impl IntoIterator<Item = (TableName, Query)>) -> Self {
+        self.views = views.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+        self
     }
 
     pub fn get(&self, name: &TableName) -> Option<&Table> {
         self.tables.binary_search_by(|t| t.name.cmp(name)).ok().and_then(|i| self.tables.get(i))
+    }
+
+    /// What a view stands for. An unqualified name means the view of schema `public`, else the first in name order.
+    pub fn view(&self, schema: Option<&str>, name: &str) -> Option<&Query> {
+        let meant = |v: &TableName| v.name == name && schema.is_none_or(|s| v.schema == s);
+        let mut found = self.views.iter().filter(|(v, _)| meant(v));
+        let first = found.clone().next();
+        found.find(|(v, _)| v.schema == "public").or(first).map(|(_, query)| query)
     }
 
     /// The table that an unqualified name of a query log most likely means: the one of schema `public`, else the first

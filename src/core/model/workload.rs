@@ -96,6 +96,9 @@ pub struct TableUse {
     pub ordered: Vec<String>,
     /// Columns that the statement sets on this reference (SET of UPDATE, MERGE, ON CONFLICT).
     pub updated: Vec<String>,
+    /// It sets every column, as object mappers do that save a whole row: most of the values are what they were.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub rewritten: bool,
 }
 
 impl TableUse {
@@ -113,6 +116,7 @@ impl TableUse {
             grouped: Vec::new(),
             ordered: Vec::new(),
             updated: Vec::new(),
+            rewritten: false,
         }
     }
 }

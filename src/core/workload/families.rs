@@ -74,10 +74,15 @@ fn naming_kind(type_name: &str) -> Option<&str> {
     match base {
         "smallint" | "integer" | "bigint" => Some("integer"),
         "text" | "character varying" => Some("text"),
-        "boolean" | "real" | "double precision" | "interval" | "date" => None,
-        _ if base.starts_with("time") => None,
+        "boolean" | "real" | "double precision" | "interval" => None,
+        _ if is_time(base) => None,
         _ => Some(base),
     }
+}
+
+/// Dates, times and timestamps.
+pub(super) fn is_time(type_name: &str) -> bool {
+    type_name == "date" || type_name.starts_with("time")
 }
 
 /// The type without its length or precision: `numeric(10,2)` is `numeric`.

@@ -37,7 +37,8 @@ impl<'a> Walker<'a, '_> {
             FromItem::Table(named) => {
                 let cte = if named.schema.is_some() { None } else { self.cte(&named.name) };
                 let table = if cte.is_some() { None } else { self.tables.find(named) };
-                let relation = cte.map(Relation::Derived).or(table.map(Relation::Table));
+                let stored = cte.map(Relation::Derived).or(table.map(Relation::Table));
+                let relation = stored.or_else(|| self.view(named));
                 let reference = relation.map(|r| self.references.add(r, self.depth()));
                 self.add_item(item_of(named, table, reference));
             }

@@ -8,6 +8,7 @@ use super::outputs::{close_down, single_name};
 use super::predicates::{Facts, Restriction};
 use super::scope::{Body, Lookup, Node, References, Relation, Scope, Source, Tables};
 use super::spread;
+use super::views::Views;
 use crate::model::schema::Table;
 use crate::model::statement::{FromItem, Query, StatementKind, TableRef};
 use crate::model::workload::TableUse;
@@ -22,6 +23,7 @@ pub(super) fn table_uses<'a>(tables: &mut Tables<'a>, query: &'a Query) -> Vec<T
         scopes: Vec::new(),
         ctes: Vec::new(),
         reach: usize::MAX,
+        views: Views::default(),
     };
     walker.level(query, false);
     spread::table_uses(&walker.references, &walker.seen)
@@ -50,7 +52,8 @@ pub(super) struct Walker<'a, 't> {
     /// The CTEs that can be named here, later ones in front of earlier ones, with their bodies.
     pub(super) ctes: Vec<(&'a str, usize)>,
     /// The outermost scope that a name was found in, since the last one who asked.
-    reach: usize,
+    pub(super) reach: usize,
+    pub(super) views: Views,
 }
 
 impl<'a> Walker<'a, '_> {
@@ -167,10 +170,12 @@ impl<'a> Walker<'a, '_> {
     /// Adds the table that the statement writes to its scope.
     fn target(&mut self, named: &'a TableRef, kind: StatementKind) -> Option<(usize, &'a Table)> {
         let table = self.tables.find(named);
-        let reference = table.map(|t| self.references.add(Relation::Table(t), self.depth()));
+        let relation = table.map(Relation::Table).or_else(|| self.view(named));
+        let reference = relation.map(|r| self.references.add(r, self.depth()));
         self.add_item(item_of(named, table, reference));
-        let (reference, table) = reference.zip(table)?;
-        if let Some(known) = self.references.all.get_mut(reference) {
+        let reference = reference?;
+        let (stored, table) = self.references.behind(reference)?;
+        if let Some(known) = self.references.all.get_mut(stored) {
             known.written = true;
             known.inserted = matches!(kind, StatementKind::Insert | StatementKind::Copy);
         }

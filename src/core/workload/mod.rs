@@ -2,7 +2,7 @@
 //!
 //! The life of an entry: it is merged with the others of its id and counted (`coverage`); its tree, unless it is too
 //! deep to walk (`tree`), is walked level by level (`levels`, `joins`, `outputs`), where names find their columns
-//! (`scope`) and conditions are read (`predicates`); pins then spread along the equalities of the statement and what
+//! (`scope`), views become what they stand for (`views`) and conditions are read (`predicates`); pins then spread along the equalities of the statement and what
 //! each reference to a table knows is written down (`spread`). Over all statements come the profile (`profile`) and the
 //! families of columns (`families`). `similar` lends the statements of another table to one that has none.
 
@@ -17,6 +17,7 @@ mod scope;
 mod similar;
 mod spread;
 mod tree;
+mod views;
 
 pub use families::MIN_JOIN_SHARE;
 pub use profile::{MAX_POINT_MS, MAX_POINT_ROWS, OLAP_POINT_SHARE, OLTP_POINT_SHARE};

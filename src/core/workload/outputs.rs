@@ -1,5 +1,6 @@
 //! What a level does with the rows it has found: SET, GROUP BY, ORDER BY, and the outputs for the level around it.
 
+use super::families::is_time;
 use super::levels::Walker;
 use super::predicates::Operand;
 use super::scope::{Body, MAX_OUTPUTS, Node, Output, Source, is_open};
@@ -18,6 +19,10 @@ impl<'a> Walker<'a, '_> {
             if !same && !repeated {
                 self.seen.updated.insert(node);
             }
+        }
+        let stored = self.references.behind(reference).map(|(stored, _)| stored);
+        if let Some(known) = stored.and_then(|stored| self.references.all.get_mut(stored)) {
+            known.rewritten = rewrites(query, table);
         }
     }
 
@@ -137,6 +142,15 @@ fn output_name(expr: &Expr) -> Option<&str> {
         Expr::Call { name, .. } => Some(name),
         _ => None,
     }
+}
+
+/// Every column outside of the primary key is set, three of them at least, times apart (a mapper leaves out when a row was
+/// made): the row is saved as a whole, whatever of it has changed.
+fn rewrites(query: &Query, table: &Table) -> bool {
+    let in_key = |name: &str| table.primary_key().is_some_and(|k| k.columns.iter().any(|c| c == name));
+    let is_set = |name: &str| query.assigned.iter().any(|(set, _)| set == name);
+    let mut told = table.columns.iter().filter(|c| !c.generated && !in_key(&c.name) && !is_time(&c.type_name));
+    told.clone().count() >= 3 && told.all(|c| is_set(&c.name))
 }
 
 /// `SET a = excluded.a` in an upsert where the row in the way has the same `a`. The tree does not say which key was in

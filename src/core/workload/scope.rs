@@ -5,7 +5,7 @@
 //! scope first, as the server does. What cannot be resolved for certain is `None`: nothing is guessed.
 
 use crate::model::schema::{Schema, Table, TableName};
-use crate::model::statement::TableRef;
+use crate::model::statement::{Query, TableRef};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// MaxTupleAttributeNumber of PostgreSQL: the server refuses an output list with more columns.
@@ -30,6 +30,11 @@ impl<'a> Tables<'a> {
             None => *self.unqualified.entry(&named.name).or_insert_with(|| self.schema.find_unqualified(&named.name)),
         }
     }
+
+    /// What the view of that name stands for.
+    pub(super) fn view(&self, named: &TableRef) -> Option<&'a Query> {
+        self.schema.view(named.schema.as_deref(), &named.name)
+    }
 }
 
 /// A column of one reference: its place in the table's columns, or in the outputs of the subquery.
@@ -46,6 +51,8 @@ pub(super) struct Reference<'a> {
     pub(super) depth: usize,
     pub(super) written: bool,
     pub(super) inserted: bool,
+    /// See [`TableUse::rewritten`](crate::model::workload::TableUse::rewritten).
+    pub(super) rewritten: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -99,7 +106,7 @@ impl<'a> References<'a> {
         {
             body.uses += 1;
         }
-        self.all.push(Reference { relation, depth, written: false, inserted: false });
+        self.all.push(Reference { relation, depth, written: false, inserted: false, rewritten: false });
         self.all.len() - 1
     }
 

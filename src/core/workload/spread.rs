@@ -27,7 +27,7 @@ pub(super) fn table_uses(references: &References<'_>, seen: &Seen) -> Vec<TableU
     }
     seen.grouped.iter().flat_map(|n| stored(references, *n)).for_each(|n| tell(n, |u| &mut u.grouped));
     seen.ordered.iter().flat_map(|n| stored(references, *n)).for_each(|n| tell(n, |u| &mut u.ordered));
-    seen.updated.iter().for_each(|n| tell(*n, |u| &mut u.updated));
+    seen.updated.iter().flat_map(|n| stored(references, *n)).for_each(|n| tell(n, |u| &mut u.updated));
     for (a, b) in joins(references, seen) {
         let (Some(Some(table_use)), Some(column), Some(other), Some(other_column)) = (
             uses.get_mut(a.reference),
@@ -49,7 +49,8 @@ pub(super) fn table_uses(references: &References<'_>, seen: &Seen) -> Vec<TableU
 fn empty_use(references: &References<'_>, reference: usize) -> Option<TableUse> {
     let known = references.all.get(reference)?;
     let table = references.table(reference)?.name.clone();
-    Some(TableUse { written: known.written, inserted: known.inserted, ..TableUse::of(table) })
+    let (written, inserted, rewritten) = (known.written, known.inserted, known.rewritten);
+    Some(TableUse { written, inserted, rewritten, ..TableUse::of(table) })
 }
 
 fn sorted(mut table_use: TableUse) -> TableUse {

@@ -60,9 +60,13 @@ impl<'a> Part<'a> {
 
 /// The tree has more than [`MAX_DEPTH`] levels.
 pub(super) fn too_deep(query: &Query) -> bool {
+    deeper_than(query, MAX_DEPTH)
+}
+
+pub(super) fn deeper_than(query: &Query, most: usize) -> bool {
     let mut waiting = vec![(Part::Query(query), 1)];
     while let Some((part, depth)) = waiting.pop() {
-        if depth > MAX_DEPTH {
+        if depth > most {
             return true;
         }
         part.children(&mut |child| waiting.push((child, depth + 1)));

@@ -14,6 +14,7 @@ pub use columns::{inline_constraints, is_deferred_to_after_load};
 pub use like::like_table;
 pub use read::Reader;
 
+use foreshard_core::model::statement::Query;
 use foreshard_core::model::{Schema, Table, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,6 +22,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Debug, Default)]
 pub struct Definitions {
     pub tables: BTreeMap<TableName, Definition>,
+    /// What each view stands for, as far as it can be read.
+    pub views: BTreeMap<TableName, Query>,
     /// Views, sequences, … by name, with the word for what they are: for a clear refusal.
     pub others: BTreeMap<TableName, &'static str>,
     pub extensions: Vec<String>,
@@ -35,7 +38,7 @@ impl Definitions {
     /// in any case.
     pub fn schema(&self, source: &TableName) -> Schema {
         let seen = |d: &&Definition| d.partition_of.is_none() || d.table.name == *source;
-        Schema::new(self.tables.values().filter(seen).map(|d| d.table.clone()).collect())
+        Schema::new(self.tables.values().filter(seen).map(|d| d.table.clone()).collect()).with_views(self.views.clone())
     }
 
     /// Which tables with rows of `name` have no data section among `met`? A dump made with --load-via-partition-root has

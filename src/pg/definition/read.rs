@@ -180,6 +180,9 @@ impl Reader {
                 if let Some((name, what)) = crate::pg::compat::created_relation(n)
                     .and_then(|(relation, what)| Some((table_name(relation, &self.schema)?, what)))
                 {
+                    if let Some(query) = n.get::<pg_sys::ViewStmt>().and_then(crate::pg::parse::view) {
+                        self.found.views.insert(name.clone(), query);
+                    }
                     self.found.others.insert(name, what);
                 }
             }

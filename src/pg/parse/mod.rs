@@ -6,6 +6,8 @@
 mod expr;
 mod query;
 
+pub use query::view;
+
 use super::tree;
 use foreshard_core::backup::script::replace_parameters;
 use foreshard_core::model::statement::Query;

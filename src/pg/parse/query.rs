@@ -85,6 +85,13 @@ fn name_outputs(query: &mut Query, names: Vec<String>) {
     }
 }
 
+/// What a view stands for, with the names that it gives its columns; None when it is nested too deeply.
+pub fn view(s: &pg_sys::ViewStmt) -> Option<Query> {
+    let mut query = statement(node(s.query)?, 0)?;
+    name_outputs(&mut query, items(s.aliases).filter_map(string).collect());
+    Some(query)
+}
+
 fn inner(query: *mut pg_sys::Node, depth: usize) -> Option<Query> {
     match node(query) {
         Some(query) => statement(query, depth),

@@ -1,0 +1,80 @@
+//! Workloads in which the obvious key is the wrong one, each for another reason.
+
+use crate::planner_world::*;
+use foreshard_core::model::Table;
+use foreshard_core::model::workload::TableUse;
+
+/// An UPDATE in which an object mapper writes the whole row, as it was read.
+fn saved(found: TableUse, columns: &[&str]) -> TableUse {
+    TableUse { rewritten: true, ..found.set(columns) }
+}
+
+#[test]
+fn a_mapper_that_saves_whole_rows_does_not_move_them_to_another_tenant() {
+    let owned = |name: &str| {
+        table(name, &["id!:bigint", "tenant_id:bigint", "title:text", "state:text", "version:integer"], &["id"])
+    };
+    let tables: Vec<Table> = ["contacts", "deals"].map(owned).to_vec();
+    let all = ["tenant_id", "title", "state", "version"];
+    let mut log = Log::default();
+    for name in ["contacts", "deals"] {
+        log = log
+            .select(300.0, vec![t(name).pin(&["tenant_id"])])
+            .select(100.0, vec![t(name).pin(&["state", "tenant_id"])])
+            .update(200.0, saved(t(name).pin(&["id", "tenant_id", "version"]), &all));
+    }
+    let world = World::new(tables, log.oltp());
+    for target in ["contacts", "deals"] {
+        let plan = world.plan(target);
+        assert_eq!(choice(&plan), "hash(tenant_id)", "{}", table_of(&plan));
+        let state = plan.candidates.iter().find(|c| c.key.as_slice() == ["state"]).unwrap();
+        assert!(state.rejected.is_some(), "what no other table shares may well be changed: {state:?}");
+    }
+}
+
+#[test]
+fn numbers_that_each_table_makes_for_itself_are_not_one_family() {
+    let tables = vec![
+        table("orders", &["row_id!:bigint", "order_no:bigint", "customer_no:integer", "note:text"], &["row_id"]),
+        table("items", &["row_id!:bigint", "order_no:bigint", "qty:integer"], &["row_id"]),
+        table("shelves", &["row_id!:bigint", "label:text"], &["row_id"]),
+    ];
+    let log = Log::default()
+        .select(400.0, vec![t("orders").pin(&["customer_no"])])
+        .update(80.0, t("orders").pin(&["row_id"]).set(&["note"]))
+        .select(300.0, vec![t("items").pin(&["order_no"])])
+        .update(80.0, t("items").pin(&["row_id"]).set(&["qty"]))
+        .select(300.0, vec![t("shelves").pin(&["row_id"])])
+        .update(300.0, t("shelves").pin(&["row_id"]).set(&["label"]));
+    let mut world = World::new(tables, log.oltp());
+    world.nodes = nodes(&["a"]);
+    for (target, key) in [("items", "order_no"), ("orders", "customer_no"), ("shelves", "row_id")] {
+        let plan = world.plan(target);
+        assert_eq!(choice(&plan), format!("hash({key})"), "{}", table_of(&plan));
+    }
+}
+
+#[test]
+fn a_second_column_must_be_worth_something() {
+    let tables = vec![table("comments", &["id!:bigint", "kind:text", "subject:bigint"], &["id"])];
+    let log = Log::default().select(500.0, vec![t("comments").pin(&["kind", "subject"])]).insert(50.0, "comments");
+    let rows = profile(1_000_000, 60, &[("id", 1_000_000), ("kind", 3), ("subject", 20_000)]);
+    let plan = World::new(tables, log.oltp()).profiled(rows).plan("comments");
+    assert_eq!(choice(&plan), "hash(subject)", "{}", table_of(&plan));
+}
+
+#[test]
+fn a_handful_of_rows_is_not_cut_to_keep_them_together() {
+    let tables = vec![
+        table("events", &["seq!:bigint", "stream:uuid", "kind:text"], &["seq"]),
+        table("positions", &["projector:text", "seq:bigint"], &["projector"]),
+    ];
+    let log = Log::default()
+        .select(450.0, vec![t("events").pin(&["stream"])])
+        .insert(400.0, "events")
+        .select(100.0, vec![t("positions").pin(&["projector"])])
+        .update(100.0, t("positions").pin(&["projector"]).set(&["seq"]));
+    let plan =
+        World::new(tables, log.oltp()).profiled(profile(6, 9, &[("projector", 6), ("seq", 6)])).plan("positions");
+    assert_eq!(choice(&plan), "none()", "{}", table_of(&plan));
+}
