@@ -95,7 +95,7 @@ fn what_min_calls_leaves_out_is_listed_but_lowers_nothing() {
         with(entry(4, point()), 6.0, 0.0, 0.0),
         with(entry(4, point()), 6.0, 0.0, 0.0),
     ];
-    let options = AnalyzeOptions { min_calls: 10.0, profile: Some(WorkloadProfile::Olap) };
+    let options = AnalyzeOptions { min_calls: 10.0, profile: Some(WorkloadProfile::Olap), ..AnalyzeOptions::default() };
     let workload = analyze(&shop(), &log, &options);
     assert_eq!(workload.profile, WorkloadProfile::Olap);
     assert_eq!(workload.statements.iter().map(|s| s.id).collect::<Vec<_>>(), [1, 4]);
