@@ -212,6 +212,8 @@ fn assemble(
         confidence: Some(confidence),
         flip,
         no_flip,
+        transactions: Vec::new(),
+        transaction_kinds: 0,
         hash: String::new(),
     };
     plan.hash = hash(&plan)?;

@@ -45,7 +45,7 @@ tagged! {
     RoleSpec => T_RoleSpec, CreateStatsStmt => T_CreateStatsStmt, AlterStatsStmt => T_AlterStatsStmt,
     AlterOwnerStmt => T_AlterOwnerStmt, CreateSeqStmt => T_CreateSeqStmt, AlterSeqStmt => T_AlterSeqStmt,
     AlterPublicationStmt => T_AlterPublicationStmt, PublicationObjSpec => T_PublicationObjSpec,
-    VariableSetStmt => T_VariableSetStmt, DefElem => T_DefElem, ReplicaIdentityStmt => T_ReplicaIdentityStmt,
+    TransactionStmt => T_TransactionStmt, VariableSetStmt => T_VariableSetStmt, DefElem => T_DefElem, ReplicaIdentityStmt => T_ReplicaIdentityStmt,
     CreateExtensionStmt => T_CreateExtensionStmt, CreateRangeStmt => T_CreateRangeStmt, GroupingSet => T_GroupingSet,
     CreateEnumStmt => T_CreateEnumStmt, A_Indirection => T_A_Indirection, A_Const => T_A_Const,
     AccessPriv => T_AccessPriv, PartitionCmd => T_PartitionCmd,

@@ -144,6 +144,7 @@ impl Log {
             profile,
             statements: self.0,
             families: self.1,
+            transactions: Vec::new(),
         }
     }
     pub(crate) fn oltp(self) -> Workload {

@@ -1,7 +1,7 @@
 //! The plan: the chosen layout with everything that led to it.
 
 use super::schema::TableName;
-use super::workload::{Coverage, WorkloadProfile};
+use super::workload::{Coverage, Transaction, WorkloadProfile};
 use serde::{Deserialize, Serialize};
 use smallvec::SmallVec;
 
@@ -69,8 +69,18 @@ pub struct Plan {
     /// A full sentence.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub no_flip: Option<String>,
+    /// Transactions inferred from the log, most calls first, at most [`Plan::TRANSACTIONS`], and how many kinds of several
+    /// statements there are.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub transactions: Vec<Transaction>,
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub transaction_kinds: usize,
     /// xxh3-128 of the document with this field empty, as 32 hexadecimal digits.
     pub hash: String,
+}
+
+impl Plan {
+    pub const TRANSACTIONS: usize = 20;
 }
 
 /// The whole schema's design beside the chosen candidate.
@@ -172,6 +182,12 @@ pub struct Evidence {
     pub constraints_lost: Vec<String>,
     /// The cost's parts by name, which add up to it.
     pub cost_parts: Vec<(String, f64)>,
+    /// What becomes of the transactions that use the table, and of all that use any table of the joint design, with the
+    /// other tables as that design has them; None where the log told nothing of transactions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transactions: Option<TransactionShares>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub design_transactions: Option<TransactionShares>,
     /// Where each statement on the table goes, heaviest first, at most [`Evidence::STATEMENTS`].
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub statements: Vec<StatementClass>,
@@ -182,6 +198,21 @@ pub struct Evidence {
 
 impl Evidence {
     pub const STATEMENTS: usize = 100;
+}
+
+/// Expected shares of transactions that visit at most one shard, several, or all of some table; each [`Fanout`] adds up to
+/// 1, or is all 0 where there are no such transactions. Shards of one number of tables cut alike are one shard. Reading a
+/// table that is not cut visits no shard, writing a plain one visits the place where it is, and writing a copied one
+/// visits all its copies.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct TransactionShares {
+    /// Transactions that write nothing; those that write some table; both.
+    pub reads: Fanout,
+    pub writes: Fanout,
+    pub all: Fanout,
+    /// How many transactions there are of each, in the log's calls.
+    pub read_calls: f64,
+    pub write_calls: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

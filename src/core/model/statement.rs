@@ -15,8 +15,19 @@ pub enum StatementKind {
     Merge,
     /// COPY of a table, in or out.
     Copy,
-    /// Everything that neither reads nor writes rows of a table by condition: BEGIN, SET, DDL, VACUUM, …
+    /// BEGIN, START TRANSACTION.
+    Begin,
+    /// COMMIT, ROLLBACK, PREPARE TRANSACTION.
+    End,
+    /// Everything else that neither reads nor writes rows of a table by condition: SET, DDL, VACUUM, …
     Utility,
+}
+
+impl StatementKind {
+    /// Reads or writes rows of tables.
+    pub fn has_rows(self) -> bool {
+        !matches!(self, Self::Begin | Self::End | Self::Utility)
+    }
 }
 
 /// A query or one level of it.

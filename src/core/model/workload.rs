@@ -1,5 +1,6 @@
 //! What the query log says of the tables: the statements with their weights, resolved against a schema.
 
+use super::plan::Level;
 use super::schema::TableName;
 use super::statement::{Query, StatementKind};
 use serde::{Deserialize, Serialize};
@@ -60,6 +61,32 @@ pub struct Workload {
     pub statements: Vec<StatementUse>,
     /// Columns that mean the same thing, over the whole schema. Sorted; each column in at most one family.
     pub families: Vec<Family>,
+    /// Which statements run together; empty where nothing was inferred.
+    #[serde(default)]
+    pub transactions: Vec<Transaction>,
+}
+
+/// Statements that run together in one transaction, as far as the log's numbers tell. A statement that runs alone is a
+/// transaction by itself.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Transaction {
+    /// How often it runs.
+    pub calls: f64,
+    /// Sorted by statement.
+    pub statements: Vec<Execution>,
+    /// How surely these statements run together.
+    pub confidence: Level,
+    /// A full sentence.
+    pub because: String,
+}
+
+/// A statement's part in a transaction.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Execution {
+    /// Identity of the statement.
+    pub id: i64,
+    /// Runs per transaction: 10 for a loop, below 1 for what only some of them run.
+    pub times: f64,
 }
 
 /// One statement reduced to the tables that it touches.

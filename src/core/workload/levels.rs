@@ -89,7 +89,7 @@ impl<'a> Walker<'a, '_> {
     pub(super) fn level(&mut self, query: &'a Query, restricts: bool) -> Body<'a> {
         // COPY … TO is a backup or an export: it reads every row once, and says nothing of how an application finds rows.
         let export = query.kind == StatementKind::Copy && query.target.is_none();
-        if query.kind == StatementKind::Utility || export {
+        if !query.kind.has_rows() || export {
             return Body { open: true, ..Body::default() };
         }
         let ctes = self.ctes.len();

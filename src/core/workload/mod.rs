@@ -26,7 +26,6 @@ pub use tree::MAX_DEPTH;
 
 use crate::model::Interrupts;
 use crate::model::schema::Schema;
-use crate::model::statement::StatementKind;
 use crate::model::workload::{LogEntry, StatementUse, Workload, WorkloadProfile};
 
 /// What a user may say about reading the query log.
@@ -64,7 +63,7 @@ pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> W
             continue;
         }
         tally.understood(&entry);
-        let mut kinds = queries.iter().map(|q| q.kind).filter(|k| *k != StatementKind::Utility);
+        let mut kinds = queries.iter().map(|q| q.kind).filter(|k| k.has_rows());
         let (Some(kind), uses) = (kinds.next(), queries.iter().flat_map(|q| levels::table_uses(&mut tables, q))) else {
             continue;
         };
@@ -85,6 +84,7 @@ pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> W
         coverage: tally.coverage(),
         profile: options.profile.unwrap_or_else(|| profile::detect(&statements)),
         families: families::find(schema, &statements),
+        transactions: Vec::new(),
         statements,
     }
 }

@@ -55,6 +55,8 @@ pub fn borrow(workload: &Workload, schema: &Schema, target: &TableName) -> Optio
         profile: workload.profile,
         statements: statements.collect(),
         families: adopt(&workload.families, &lender, table),
+        // The other tables' statements are not there, and how often these run with them says nothing of the target.
+        transactions: Vec::new(),
     };
     Some((lender, similarity, borrowed))
 }

@@ -47,6 +47,13 @@ pub fn statement(n: Node<'_>, depth: usize) -> Option<Query> {
                 Some(q)
             }
         }
+    } else if let Some(s) = n.get::<pg_sys::TransactionStmt>() {
+        use pg_sys::TransactionStmtKind as Kind;
+        Some(Query::new(match s.kind {
+            Kind::TRANS_STMT_BEGIN | Kind::TRANS_STMT_START => StatementKind::Begin,
+            Kind::TRANS_STMT_COMMIT | Kind::TRANS_STMT_ROLLBACK | Kind::TRANS_STMT_PREPARE => StatementKind::End,
+            _ => StatementKind::Utility,
+        }))
     } else if let Some(s) = n.get::<pg_sys::DeclareCursorStmt>() {
         inner(s.query, depth)
     } else if let Some(s) = n.get::<pg_sys::PrepareStmt>() {
