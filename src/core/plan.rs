@@ -5,6 +5,7 @@
 //! document with its hash. [`explain`] tells it to people. Nothing here reads a clock or draws a number: the same
 //! input gives the same plan, byte for byte.
 
+mod apart;
 mod check;
 mod choose;
 mod confidence;
@@ -14,8 +15,10 @@ mod layout;
 mod notes;
 mod options;
 pub mod search;
+mod transactions;
 
 pub use crate::model::profile::TableSize;
+pub use apart::{PairedColumns, paired_columns};
 pub use explain::explain;
 pub use options::Breadth;
 
@@ -212,8 +215,8 @@ fn assemble(
         confidence: Some(confidence),
         flip,
         no_flip,
-        transactions: Vec::new(),
-        transaction_kinds: 0,
+        transactions: input.workload.transactions.iter().take(Plan::TRANSACTIONS).cloned().collect(),
+        transaction_kinds: input.workload.transactions.iter().filter(|t| t.statements.len() > 1).count(),
         hash: String::new(),
     };
     plan.hash = hash(&plan)?;

@@ -13,8 +13,9 @@ use super::{claim, ledger, load, nodes, precheck, querylog};
 use foreshard_core::model::config::Switch;
 use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::words::counted;
+use foreshard_core::model::workload::SameValues;
 use foreshard_core::model::{Config, Layout, Plan, Problem, TableName, TableProfile};
-use foreshard_core::plan::{PlacedTable, PlanInput, TableSize, plan_with, with_notes};
+use foreshard_core::plan::{PairedColumns, PlacedTable, PlanInput, TableSize, paired_columns, plan_with, with_notes};
 use foreshard_core::route::{self, HashType};
 use foreshard_core::workload::{self, AnalyzeOptions};
 use std::collections::BTreeMap;
@@ -105,6 +106,19 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     Ok(Prepared { plan, plan_id, backup, definitions, source, tablespaces, carried })
 }
 
+/// What the backup's rows tell of each pair of columns.
+fn same_values(backup: &Backup, definitions: &Definitions, pairs: &[PairedColumns]) -> Result<Vec<SameValues>> {
+    let mut found = Vec::new();
+    for of_table in pairs.chunk_by(|a, b| a.table == b.table) {
+        let Some(table) = of_table.first().map(|p| &p.table).filter(|t| definitions.tables.contains_key(*t)) else {
+            continue;
+        };
+        let data = backup.data(&definitions.data_tables(table), &[], definitions.encoding.as_deref())?;
+        found.append(&mut load::same_values(data, &of_table.iter().collect::<Vec<_>>())?);
+    }
+    Ok(found)
+}
+
 fn make_plan(
     request: &Request,
     backup: &Backup,
@@ -127,6 +141,7 @@ fn make_plan(
         min_calls: request.config.min_calls.unwrap_or(0.0),
         profile: request.config.workload,
         interrupts: interrupts(),
+        utility_tracked: log.utility_tracked,
     };
     pgrx::debug1!("analysing {} log entries over {} tables", log.entries.len(), schema.tables.len());
     let mut workload = workload::analyze(&schema, &log.entries, &options);
@@ -150,6 +165,9 @@ fn make_plan(
         basis = format!("{basis}, sizes of {} by the backup", counted(others as u64, "other table"));
     }
     sizes.extend(exact.into_iter().filter(|(_, size)| size.bytes.is_some()));
+    if request.config.profile == Switch::On {
+        workload.same_values = same_values(backup, definitions, &paired_columns(&schema, &workload))?;
+    }
     let input = PlanInput {
         target: request.target.clone(),
         source: source.clone(),

@@ -13,13 +13,21 @@ use pgrx::prelude::*;
 pub struct QueryLog {
     pub basis: String,
     pub entries: Vec<LogEntry>,
+    /// Whether the log counts utility statements, as far as a setting of this server tells.
+    pub utility_tracked: Option<bool>,
+}
+
+impl QueryLog {
+    fn none(basis: &str) -> Self {
+        Self { basis: basis.to_owned(), entries: Vec::new(), utility_tracked: None }
+    }
 }
 
 /// # Errors
 /// 42P01 for a relation that does not exist, 42703 for one without the columns, 42501 without the right to read it.
 pub fn read(config: &Config, schema: Option<&str>) -> Result<QueryLog> {
     match config.query_log.as_deref() {
-        Some("off") => Ok(QueryLog { basis: "no query log: the config says \"off\"".to_owned(), entries: Vec::new() }),
+        Some("off") => Ok(QueryLog::none("no query log: the config says \"off\"")),
         Some(name) => {
             let name = catalog::resolve_name(name, schema)?;
             let log = relation(&name, false)?;
@@ -29,10 +37,7 @@ pub fn read(config: &Config, schema: Option<&str>) -> Result<QueryLog> {
             Some(name) => relation(&name, true),
             None => {
                 pgrx::notice!("pg_stat_statements is not installed in this database: planning without a query log");
-                Ok(QueryLog {
-                    basis: "no query log: pg_stat_statements is not installed in this database".to_owned(),
-                    entries: Vec::new(),
-                })
+                Ok(QueryLog::none("no query log: pg_stat_statements is not installed in this database"))
             }
         },
     }
@@ -99,7 +104,14 @@ fn relation(name: &TableName, live: bool) -> Result<QueryLog> {
         pgrx::notice!("some statements of the query log are hidden from this role: grant it pg_read_all_stats");
     }
     let what = if live { "pg_stat_statements".to_owned() } else { name.to_string() };
-    Ok(QueryLog { basis: format!("query log {what}"), entries })
+    let utility_tracked = if live { tracks_utility()? } else { None };
+    Ok(QueryLog { basis: format!("query log {what}"), entries, utility_tracked })
+}
+
+/// The setting of the log that is being filled; a copy may come from another server.
+fn tracks_utility() -> Result<Option<bool>> {
+    let setting = "SELECT pg_catalog.current_setting('pg_stat_statements.track_utility', true)";
+    Ok(Spi::get_one::<String>(setting)?.map(|on| on == "on"))
 }
 
 /// The server's own error says what is wrong, but not with which relation.

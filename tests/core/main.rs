@@ -21,6 +21,7 @@ mod plan_traps;
 mod planner_world;
 mod route_golden;
 mod route_router;
+mod transactions;
 mod workload_build;
 mod workload_families;
 mod workload_hostile;

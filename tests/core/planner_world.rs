@@ -145,6 +145,7 @@ impl Log {
             statements: self.0,
             families: self.1,
             transactions: Vec::new(),
+            same_values: Vec::new(),
         }
     }
     pub(crate) fn oltp(self) -> Workload {

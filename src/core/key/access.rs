@@ -7,7 +7,7 @@ use crate::model::plan::{Class, Evidence, Fanout, StatementClass};
 use crate::model::workload::{StatementUse, TableUse};
 
 /// Items of an IN list or array parameter whose length the log does not tell. Assumed.
-const LISTED_ITEMS: u32 = 4;
+pub const LISTED_ITEMS: u32 = 4;
 /// Part of the shards that a condition on one or both sides of a range key visits; the log has no constants. Assumed:
 /// most such conditions ask for the newest rows, few for half of the table.
 const RANGE_SPAN: f64 = 0.25;

@@ -142,6 +142,11 @@ impl<'a> Context<'a> {
         sum / self.homed_total
     }
 
+    /// Share of the log that a family could pin if every table were cut by it.
+    pub fn home(&self, family: usize) -> f64 {
+        self.homes.get(&family).copied().unwrap_or(0.0)
+    }
+
     /// Bytes of a table's text: counted, told, or estimated from the values of a column that refers to it.
     pub fn bytes(&self, table: &TableName) -> Option<f64> {
         self.bytes.get(table).copied()

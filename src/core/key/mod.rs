@@ -21,7 +21,7 @@ mod tie;
 mod values;
 mod weight;
 
-pub use access::{Reach, reach};
+pub use access::{LISTED_ITEMS, Reach, reach};
 pub use candidates::{all_keys, candidates, is_closed, is_shared, methods, pieces};
 pub use context::Context;
 pub use cost::{Cut, MIN_SHARDED_BYTES, Setting, Ties, assess, assess_unsharded, tied};

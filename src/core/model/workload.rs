@@ -64,6 +64,18 @@ pub struct Workload {
     /// Which statements run together; empty where nothing was inferred.
     #[serde(default)]
     pub transactions: Vec<Transaction>,
+    /// What the rows tell of the values that transactions have; empty where nobody looked.
+    #[serde(default)]
+    pub same_values: Vec<SameValues>,
+}
+
+/// How often two columns of one row have the same value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SameValues {
+    pub table: TableName,
+    pub columns: (String, String),
+    /// 0..=1
+    pub share: f64,
 }
 
 /// Statements that run together in one transaction, as far as the log's numbers tell. A statement that runs alone is a

@@ -3,6 +3,7 @@
 use super::PlanInput;
 use super::joint::{Completed, Joint};
 use super::options::{Breadth, Scored, is_forced, of_target, variables};
+use super::transactions::Traffic;
 use crate::count::{CoLocated, Demand, needs};
 use crate::key::{HashShares, Subject, tied};
 use crate::model::config::UniquePolicy;
@@ -54,6 +55,11 @@ pub(super) fn rank<'a>(
         first || input.config.method == Some(candidate.method) && r.scored.like.is_none()
     });
     price_refusals(&mut out);
+    let traffic = Traffic::new(subject.context, &joint, input);
+    for ranked in &mut out {
+        let evidence = &mut ranked.scored.candidate.evidence;
+        (evidence.transactions, evidence.design_transactions) = traffic.shares(&ranked.completed.found.design);
+    }
     (out, joint)
 }
 

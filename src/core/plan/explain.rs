@@ -32,6 +32,9 @@ pub fn explain(plan: &Plan) -> String {
     if let Some(joint) = &plan.joint {
         page.part("Together", &together(joint), 3);
     }
+    if let Some(text) = transactions(plan) {
+        page.part("Transactions", &text, 2);
+    }
     page.part("Stands on", &stands_on(plan), 3);
     if let Some(confidence) = &plan.confidence {
         page.part("Confidence", &format!("{}. {}", level(confidence.level), confidence.because), 2);
@@ -94,6 +97,17 @@ fn together(joint: &JointChoice) -> String {
         ));
     }
     parts.join("; ") + "."
+}
+
+/// How many transactions stay on one shard, and how transactions were told.
+fn transactions(plan: &Plan) -> Option<String> {
+    let shares = plan.candidates.get(plan.chosen)?.evidence.transactions?;
+    let how = match plan.transaction_kinds {
+        0 => "every statement runs alone, by the log's BEGINs".to_owned(),
+        n => format!("{} of several statements inferred from call counts and foreign keys", counted(n as u64, "kind")),
+    };
+    let single = percent(shares.all.single);
+    Some(format!("{single} of those that use the table stay on one shard ({how})."))
 }
 
 fn level(level: Level) -> &'static str {

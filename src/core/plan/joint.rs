@@ -32,6 +32,8 @@ pub struct Value {
     pub method: Method,
     pub key: KeyColumns,
     pub place: Place,
+    /// Shards; 1 for a table that is not cut.
+    pub count: u32,
     /// In single-shard statements per statement of the table, ties apart.
     pub own: f64,
     /// See [`Context::homed`].

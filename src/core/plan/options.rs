@@ -261,7 +261,8 @@ pub(super) fn variables<'a>(
 
 fn value(subject: &Subject<'_>, candidate: &Candidate, place: Place) -> Value {
     let homed = if candidate.key.is_empty() { 0.0 } else { subject.context.homed(&subject.table.name, &candidate.key) };
-    Value { method: candidate.method, key: candidate.key.clone(), place, own: candidate.cost, homed }
+    let (method, key, count) = (candidate.method, candidate.key.clone(), candidate.shard_count);
+    Value { method, key, place, count, own: candidate.cost, homed }
 }
 
 /// A table that is already placed: its layout is what it is.
@@ -278,7 +279,8 @@ fn fixed(subject: &Subject<'_>, at: usize, placed: &PlacedTable, layouts: &mut L
         }
     };
     let homed = if layout.key.is_empty() { 0.0 } else { subject.context.homed(&placed.table, &layout.key) };
-    Value { method: layout.method, key: layout.key.clone(), place, own: 0.0, homed }
+    let count = u32::try_from(layout.shards.len()).unwrap_or(u32::MAX).max(1);
+    Value { method: layout.method, key: layout.key.clone(), place, count, own: 0.0, homed }
 }
 
 /// The choices of a table whose rows were not read.

@@ -4,7 +4,7 @@
 //! deep to walk (`tree`), is walked level by level (`levels`, `joins`, `outputs`), where names find their columns
 //! (`scope`), views become what they stand for (`views`) and conditions are read (`predicates`); pins then spread along the equalities of the statement and what
 //! each reference to a table knows is written down (`spread`). Over all statements come the profile (`profile`) and the
-//! families of columns (`families`). `similar` lends the statements of another table to one that has none.
+//! families of columns (`families`), and which statements run together in one transaction (`transactions`). `similar` lends the statements of another table to one that has none.
 
 mod coverage;
 mod families;
@@ -16,6 +16,7 @@ mod profile;
 mod scope;
 mod similar;
 mod spread;
+mod transactions;
 mod tree;
 mod views;
 
@@ -37,6 +38,8 @@ pub struct AnalyzeOptions {
     /// Used in place of the detected profile.
     pub profile: Option<WorkloadProfile>,
     pub interrupts: Interrupts,
+    /// Whether the log counts utility statements (BEGIN among them); None where nothing tells but the log itself.
+    pub utility_tracked: Option<bool>,
 }
 
 /// The log's statements, resolved against `schema`. The order of `log` does not matter; entries of one id are summed;
@@ -45,6 +48,7 @@ pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> W
     let mut tally = coverage::Tally::default();
     let mut tables = scope::Tables::new(schema);
     let mut statements = Vec::new();
+    let mut explicit = transactions::Explicit { tracked: options.utility_tracked, ..Default::default() };
     for entry in coverage::merge(log) {
         options.interrupts.check();
         if entry.calls < options.min_calls {
@@ -63,6 +67,7 @@ pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> W
             continue;
         }
         tally.understood(&entry);
+        explicit.count(queries.first().map(|q| q.kind), entry.calls);
         let mut kinds = queries.iter().map(|q| q.kind).filter(|k| k.has_rows());
         let (Some(kind), uses) = (kinds.next(), queries.iter().flat_map(|q| levels::table_uses(&mut tables, q))) else {
             continue;
@@ -80,11 +85,13 @@ pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> W
             });
         }
     }
+    let families = families::find(schema, &statements);
     Workload {
         coverage: tally.coverage(),
         profile: options.profile.unwrap_or_else(|| profile::detect(&statements)),
-        families: families::find(schema, &statements),
-        transactions: Vec::new(),
+        transactions: transactions::infer(schema, &families, &statements, explicit),
+        same_values: Vec::new(),
+        families,
         statements,
     }
 }

@@ -57,6 +57,7 @@ pub fn borrow(workload: &Workload, schema: &Schema, target: &TableName) -> Optio
         families: adopt(&workload.families, &lender, table),
         // The other tables' statements are not there, and how often these run with them says nothing of the target.
         transactions: Vec::new(),
+        same_values: Vec::new(),
     };
     Some((lender, similarity, borrowed))
 }

@@ -2,10 +2,12 @@
 
 pub mod canonical;
 mod copy;
+mod pairs;
 mod reading;
 mod verify;
 
 pub use copy::{Loaded, load};
+pub use pairs::same_values;
 pub use reading::profile;
 pub use verify::content;
 
