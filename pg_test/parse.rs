@@ -403,9 +403,9 @@ mod tests {
     #[pg_test]
     fn statements_that_find_no_rows() {
         for text in [
-            "BEGIN",
-            "COMMIT",
+            "SAVEPOINT s",
             "ROLLBACK TO SAVEPOINT s",
+            "COMMIT PREPARED 'x'",
             "SET search_path = x",
             "SHOW all",
             "RESET ALL",
@@ -436,6 +436,16 @@ mod tests {
             "EXPLAIN EXECUTE p",
         ] {
             assert_eq!(read(text), "utility", "{text}");
+        }
+    }
+
+    #[pg_test]
+    fn transactions_begin_and_end() {
+        for text in ["BEGIN", "begin isolation level serializable", "START TRANSACTION READ ONLY"] {
+            assert_eq!(read(text), "begin", "{text}");
+        }
+        for text in ["COMMIT", "END", "ROLLBACK", "ABORT", "PREPARE TRANSACTION 'x'"] {
+            assert_eq!(read(text), "end", "{text}");
         }
     }
 }

@@ -39,6 +39,8 @@ pub fn query(q: &Query) -> String {
         StatementKind::Delete => "delete",
         StatementKind::Merge => "merge",
         StatementKind::Copy => "copy",
+        StatementKind::Begin => "begin",
+        StatementKind::End => "end",
         StatementKind::Utility => "utility",
     };
     let mut text = kind.to_owned();

@@ -10,7 +10,7 @@ mod tests {
     fn several_statements_in_one_text() {
         trees(&[
             ("SELECT a FROM t; DELETE FROM u WHERE b = 1;", "select out(a) from(t); delete u where((b = ?))"),
-            ("BEGIN; SELECT 1; COMMIT", "utility; select out(?); utility"),
+            ("BEGIN; SELECT 1; COMMIT", "begin; select out(?); end"),
             (";;SELECT 1;;", "select out(?)"),
         ]);
     }

@@ -22,23 +22,24 @@ pub struct PairedColumns {
 pub fn paired_columns(schema: &Schema, workload: &Workload) -> Vec<PairedColumns> {
     let families = Families::new(schema, workload);
     let statements: BTreeMap<i64, &StatementUse> = workload.statements.iter().map(|s| (s.id, s)).collect();
-    let mut out: BTreeMap<(&TableName, (String, String)), BTreeMap<i64, f64>> = BTreeMap::new();
+    // By statement, since one may be in several kinds of transactions.
+    let mut calls: BTreeMap<(&TableName, &str, &str), BTreeMap<i64, f64>> = BTreeMap::new();
     for transaction in workload.transactions.iter().filter(|t| t.statements.len() > 1) {
         let members: Vec<&StatementUse> =
             transaction.statements.iter().filter_map(|e| statements.get(&e.id).copied()).collect();
         for (statement, table) in inserts(schema, &members) {
             for pair in pairs(&families, table, &used_besides(&members, statement)) {
-                let columns = (pair.columns.0.to_owned(), pair.columns.1.to_owned());
-                out.entry((&table.name, columns)).or_default().insert(statement.id, statement.calls);
+                let inserted = calls.entry((&table.name, pair.columns.0, pair.columns.1)).or_default();
+                inserted.insert(statement.id, statement.calls);
             }
         }
     }
-    let named = |((table, columns), calls): ((&TableName, _), BTreeMap<i64, f64>)| PairedColumns {
+    let named = |((table, a, b), calls): ((&TableName, &str, &str), BTreeMap<i64, f64>)| PairedColumns {
         table: table.clone(),
-        columns,
+        columns: (a.to_owned(), b.to_owned()),
         calls: calls.values().sum(),
     };
-    out.into_iter().map(named).collect()
+    calls.into_iter().map(named).collect()
 }
 
 fn inserts<'a>(schema: &'a Schema, members: &[&'a StatementUse]) -> Vec<(&'a StatementUse, &'a Table)> {

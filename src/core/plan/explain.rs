@@ -103,8 +103,8 @@ fn together(joint: &JointChoice) -> String {
 fn transactions(plan: &Plan) -> Option<String> {
     let shares = plan.candidates.get(plan.chosen)?.evidence.transactions?;
     let how = match plan.transaction_kinds {
-        0 => "every statement runs alone, by the log's BEGINs".to_owned(),
-        n => format!("{} of several statements inferred from call counts and foreign keys", counted(n as u64, "kind")),
+        0 => "the log shows no statements that run together".to_owned(),
+        n => format!("{} inferred from call counts and foreign keys", counted(n as u64, "kind")),
     };
     let single = percent(shares.all.single);
     Some(format!("{single} of those that use the table stay on one shard ({how})."))
