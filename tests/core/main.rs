@@ -7,6 +7,7 @@ mod backup_profile;
 mod backup_rows;
 mod backup_script;
 mod count;
+mod determinism;
 mod interrupts;
 mod joint_corpus;
 mod joint_search;
