@@ -81,7 +81,7 @@ mod tests {
     }
 
     #[pg_test]
-    fn counters_that_are_no_numbers_count_nothing() {
+    fn counters_that_are_no_numbers_come_as_they_are() {
         Spi::run(
             "CREATE VIEW damaged AS SELECT * FROM (VALUES
                  (1, 'SELECT 1', 'NaN'::float8, 1.0::float8, 1::float8), (2, 'SELECT 2', 2, 'Infinity', -5), (3, 'SELECT 3', -1, -1, NULL),
@@ -90,7 +90,7 @@ mod tests {
         .unwrap();
         assert_eq!(
             entries(&read_named("damaged").unwrap()),
-            ["SELECT 1: 0, 1, 1", "SELECT 2: 2, 0, 0", "SELECT 3: 0, 0, 0", "SELECT 4: 0, 0, 0", "SELECT 5: 1, 1, 1"]
+            ["SELECT 1: NaN, 1, 1", "SELECT 2: 2, inf, -5", "SELECT 3: -1, -1, 0", "SELECT 4: NaN, 0, NaN", "SELECT 5: 1, 1, 1"]
         );
     }
 

@@ -7,6 +7,7 @@ use super::{catalog, ffi, parse};
 use foreshard_core::model::workload::LogEntry;
 use foreshard_core::model::{Config, Problem, TableName};
 use pgrx::prelude::*;
+use std::borrow::Cow;
 
 /// Where the statements came from, in words, and the statements; none when there is no log.
 #[derive(Debug)]
@@ -94,7 +95,7 @@ fn relation(name: &TableName, live: bool) -> Result<QueryLog> {
         ""
     };
     let query = format!(
-        "SELECT coalesce({id}::pg_catalog.int8, pg_catalog.hashtextextended(l.query::pg_catalog.text, 0)), l.query::pg_catalog.text,
+        "SELECT coalesce({id}::pg_catalog.int8, pg_catalog.hashtextextended(l.query::pg_catalog.text COLLATE \"C\", 0)), l.query::pg_catalog.text,
                 l.calls::pg_catalog.float8, l.{time}::pg_catalog.float8, {rows}::pg_catalog.float8
          FROM {} l{here}",
         ffi::quote_table(name)
@@ -133,26 +134,32 @@ fn unreadable(error: Error, name: &TableName) -> Error {
 const INSUFFICIENT: &str = "<insufficient privilege>";
 
 fn fetch(query: &str) -> Result<Vec<LogEntry>> {
-    let rows: Vec<(i64, Option<String>, f64, f64, f64)> = Spi::connect(|client| {
+    let rows: Vec<(i64, Option<ffi::Text>, f64, f64, f64)> = Spi::connect(|client| {
         client
             .select(query, None, &[])?
             .map(|row| {
                 Ok((
                     row.get(1)?.unwrap_or_default(),
                     row.get(2)?,
-                    row.get(3)?.unwrap_or_default(),
+                    row.get(3)?.unwrap_or(f64::NAN),
                     row.get(4)?.unwrap_or_default(),
                     row.get(5)?.unwrap_or_default(),
                 ))
             })
             .collect::<std::result::Result<_, pgrx::spi::Error>>()
     })?;
-    Ok(rows.into_iter().map(|(id, text, calls, total_ms, rows)| entry(id, text, calls, total_ms, rows)).collect())
+    let entry = |(id, text, calls, total_ms, rows): (i64, Option<ffi::Text>, f64, f64, f64)| {
+        entry(id, text.map(|t| t.0), calls, total_ms, rows)
+    };
+    Ok(rows.into_iter().map(entry).collect())
 }
 
-fn entry(id: i64, text: Option<String>, calls: f64, total_ms: f64, rows: f64) -> LogEntry {
+fn entry(id: i64, bytes: Option<Vec<u8>>, calls: f64, total_ms: f64, rows: f64) -> LogEntry {
+    let text = bytes.as_deref().map(String::from_utf8_lossy);
     let parsed = match text.as_deref() {
         None => Err("text is not kept".to_owned()),
+        // Whoever made the log did not say in which encoding its texts are.
+        Some(_) if matches!(text, Some(Cow::Owned(_))) => Err("text is not valid UTF-8".to_owned()),
         Some(INSUFFICIENT) => Err("text is hidden from this role".to_owned()),
         Some(text) => parse::statements(text),
     };
@@ -164,10 +171,5 @@ fn entry(id: i64, text: Option<String>, calls: f64, total_ms: f64, rows: f64) ->
         }
         shown.truncate(end);
     }
-    LogEntry { id, text: shown, calls: finite(calls), total_ms: finite(total_ms), rows: finite(rows), parsed }
-}
-
-/// Counters of a damaged log must not poison every sum.
-fn finite(value: f64) -> f64 {
-    if value.is_finite() && value > 0.0 { value } else { 0.0 }
+    LogEntry { id, text: shown, calls, total_ms, rows, parsed }
 }

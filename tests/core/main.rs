@@ -8,6 +8,7 @@ mod backup_rows;
 mod backup_script;
 mod backup_sizes;
 mod count;
+mod determinism;
 mod interrupts;
 mod joint_corpus;
 mod joint_search;

@@ -7,7 +7,7 @@ use foreshard_core::model::workload::LogEntry;
 use foreshard_core::workload::MAX_DEPTH;
 use proptest::prelude::*;
 
-fn shop() -> Schema {
+pub(crate) fn shop() -> Schema {
     Schema::new(vec![
         references(a_table("t", "a b c s:text", &["a"]), "b", "u", "x"),
         a_table("u", "a x y", &["x"]),
@@ -122,7 +122,7 @@ fn condition() -> impl Strategy<Value = Expr> {
     ]
 }
 
-fn query() -> impl Strategy<Value = Query> {
+pub(crate) fn query() -> impl Strategy<Value = Query> {
     let kinds = prop::sample::select(vec![
         StatementKind::Select,
         StatementKind::Select,
@@ -191,7 +191,7 @@ fn query() -> impl Strategy<Value = Query> {
     })
 }
 
-fn log() -> impl Strategy<Value = Vec<LogEntry>> {
+pub(crate) fn log() -> impl Strategy<Value = Vec<LogEntry>> {
     let one = (0i64..6, query(), any::<bool>(), 0.0f64..1e6, 0.0f64..1e6, 0.0f64..1e6);
     prop::collection::vec(one, 0..12).prop_map(|entries| {
         let to_entry = |(i, (id, query, readable, calls, total_ms, rows)): (usize, _)| LogEntry {

@@ -86,6 +86,29 @@ fn coverage_counts_what_was_not_understood() {
 }
 
 #[test]
+fn calls_that_cannot_be_are_counted_as_such() {
+    let log = [
+        with(entry(1, point()), 10.0, f64::NAN, f64::NEG_INFINITY),
+        with(entry(2, point()), f64::NAN, 5.0, 0.0),
+        with(entry(3, point()), f64::INFINITY, 0.0, 0.0),
+        with(entry(4, point()), -1.0, 0.0, 0.0),
+        // Never called is no damage, and what is left of a damaged entry is taken.
+        with(entry(5, point()), 0.0, 0.0, 0.0),
+        with(entry(6, point()), f64::NAN, 0.0, 0.0),
+        with(entry(6, point()), 30.0, 0.0, 0.0),
+    ];
+    for min_calls in [0.0, 5.0] {
+        let workload = analyze(&shop(), &log, &AnalyzeOptions { min_calls, ..AnalyzeOptions::default() });
+        let reason = "calls are negative or no number".to_owned();
+        let damaged = NotUnderstood { reason, statements: 3, calls: 0.0 };
+        assert!(workload.coverage.not_understood.contains(&damaged), "{:?}", workload.coverage);
+        assert_eq!((workload.coverage.statements, workload.coverage.calls), (6, 40.0));
+        let left: Vec<i64> = workload.statements.iter().map(|s| s.id).collect();
+        assert_eq!(left, if min_calls > 0.0 { vec![1, 6] } else { vec![1, 5, 6] });
+    }
+}
+
+#[test]
 fn what_min_calls_leaves_out_is_listed_but_lowers_nothing() {
     let log = [
         with(entry(1, point()), 100.0, 1.0, 0.0),
@@ -107,11 +130,11 @@ fn what_min_calls_leaves_out_is_listed_but_lowers_nothing() {
 }
 
 #[test]
-fn numbers_that_are_none_count_as_nothing() {
-    let log = [with(entry(1, point()), f64::NAN, f64::INFINITY, -3.0), with(entry(2, point()), 2.0, 2.0, 2.0)];
+fn times_and_rows_that_are_no_numbers_count_as_nothing() {
+    let log = [with(entry(1, point()), 1.0, f64::INFINITY, -3.0), with(entry(2, point()), 2.0, 2.0, 2.0)];
     let workload = read(&shop(), &log);
-    assert_eq!((workload.coverage.calls, workload.coverage.total_ms), (2.0, 2.0));
-    assert_eq!((workload.statements[0].calls, workload.statements[0].rows), (0.0, 0.0));
+    assert_eq!((workload.coverage.calls, workload.coverage.total_ms), (3.0, 2.0));
+    assert_eq!((workload.statements[0].calls, workload.statements[0].rows), (1.0, 0.0));
 }
 
 #[test]

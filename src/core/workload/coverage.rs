@@ -3,8 +3,10 @@
 
 use crate::model::statement::Query;
 use crate::model::workload::{Coverage, LogEntry, NotUnderstood};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+const UNCOUNTED: &str = "calls are negative or no number";
 const LEFT_OUT: &str = "called less often than min_calls";
 
 /// All entries of one id.
@@ -16,15 +18,32 @@ pub(super) struct Entry<'a> {
     pub(super) total_ms: f64,
     pub(super) rows: f64,
     pub(super) parsed: Result<&'a [Query], &'a str>,
+    /// What the log says of its calls cannot be.
+    uncounted: bool,
 }
 
-/// Sums the entries of each id; of several texts the first that could be parsed stands for all. Sorted by id, and summed
-/// in an order that does not depend on that of `log`.
+impl Entry<'_> {
+    /// Why nothing can be learnt of it, whatever its text says.
+    pub(super) fn is_damaged(&self) -> Option<&'static str> {
+        (self.uncounted && self.calls == 0.0).then_some(UNCOUNTED)
+    }
+}
+
+/// Sums the entries of each id; of several texts the longest that could be parsed stands for all, since a text that was cut
+/// off can still be one. Sorted by id, and summed in an order that does not depend on that of `log`.
 pub(super) fn merge(log: &[LogEntry]) -> Vec<Entry<'_>> {
     let mut sorted: Vec<&LogEntry> = log.iter().collect();
     sorted.sort_by(|a, b| {
-        (a.id, a.parsed.is_err(), &a.text, a.parsed.as_ref().err())
-            .cmp(&(b.id, b.parsed.is_err(), &b.text, b.parsed.as_ref().err()))
+        let rank = |e: &LogEntry| (e.id, e.parsed.is_err(), Reverse(e.text.len()));
+        rank(a)
+            .cmp(&rank(b))
+            .then_with(|| a.text.cmp(&b.text))
+            // Texts are cut: what they were parsed to may still differ.
+            .then_with(|| {
+                let tree = |e: &LogEntry| format!("{:?}", e.parsed);
+                let (a, b) = (tree(a), tree(b));
+                b.len().cmp(&a.len()).then(a.cmp(&b))
+            })
             .then(a.calls.total_cmp(&b.calls))
             .then(a.total_ms.total_cmp(&b.total_ms))
             .then(a.rows.total_cmp(&b.rows))
@@ -32,11 +51,13 @@ pub(super) fn merge(log: &[LogEntry]) -> Vec<Entry<'_>> {
     let mut merged: Vec<Entry<'_>> = Vec::new();
     for entry in sorted {
         let (calls, total_ms, rows) = (amount(entry.calls), amount(entry.total_ms), amount(entry.rows));
+        let uncounted = !(entry.calls.is_finite() && entry.calls >= 0.0);
         match merged.last_mut().filter(|last| last.id == entry.id) {
             Some(last) => {
                 last.calls += calls;
                 last.total_ms += total_ms;
                 last.rows += rows;
+                last.uncounted |= uncounted;
             }
             None => merged.push(Entry {
                 id: entry.id,
@@ -45,6 +66,7 @@ pub(super) fn merge(log: &[LogEntry]) -> Vec<Entry<'_>> {
                 total_ms,
                 rows,
                 parsed: entry.parsed.as_deref().map_err(String::as_str),
+                uncounted,
             }),
         }
     }

@@ -43,7 +43,8 @@ pub struct AnalyzeOptions {
 }
 
 /// The log's statements, resolved against `schema`. The order of `log` does not matter; entries of one id are summed;
-/// calls, times and rows that are no finite positive numbers count as 0.
+/// calls, times and rows that are no finite positive numbers count as 0, and where nothing is left of the calls, the coverage
+/// says so.
 pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> Workload {
     let mut tally = coverage::Tally::default();
     let mut tables = scope::Tables::new(schema);
@@ -51,6 +52,10 @@ pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> W
     let mut explicit = transactions::Explicit { tracked: options.utility_tracked, ..Default::default() };
     for entry in coverage::merge(log) {
         options.interrupts.check();
+        if let Some(reason) = entry.is_damaged() {
+            tally.not_understood(&entry, reason);
+            continue;
+        }
         if entry.calls < options.min_calls {
             tally.left_out(&entry);
             continue;

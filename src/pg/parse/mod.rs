@@ -34,6 +34,10 @@ pub fn statements(text: &str) -> Result<Vec<Query>, String> {
             let cut = problem.message.ends_with("at end of input") || problem.message.contains("unterminated");
             Err(if cut { "text is cut off" } else { "syntax error" }.to_owned())
         }
+        // An escape that stands for no character of this database.
+        Err(problem) if matches!(problem.sqlstate.as_str(), "22021" | "22P05" | "22025") => {
+            Err("invalid escape".to_owned())
+        }
         Err(problem) => Err(problem.message),
     }
 }
