@@ -65,14 +65,20 @@ fn heading(plan: &Plan) -> String {
     format!("{}: {what}", plan.target)
 }
 
-/// What else could be done about the constraints that do not contain the key; what is done stands in the reason.
+/// The ways to live with the constraints that do not contain the key, each with what it adds to the cost.
 fn uniqueness(remedies: &[Remedy]) -> Option<String> {
     let mut ways: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for remedy in remedies {
-        let cost = remedy.cost.map_or_else(|| "no key keeps it".to_owned(), |c| format!("+{c:.2}"));
-        ways.entry(&remedy.constraint).or_default().push(format!("{} {cost}", remedy.way.replace('_', " ")));
+        let way = match remedy.way.as_str() {
+            "widen" => "with the key added",
+            "per_shard" => "within each shard only",
+            "lookup table" => "by a look-up table",
+            _ => "whole, under another key",
+        };
+        let cost = remedy.cost.map_or_else(|| "none has it".to_owned(), |c| format!("+{c:.2}"));
+        ways.entry(&remedy.constraint).or_default().push(format!("{way} ({cost})"));
     }
-    let texts: Vec<String> = ways.iter().map(|(name, ways)| format!("{name}: {}", ways.join(", "))).collect();
+    let texts: Vec<String> = ways.iter().map(|(name, ways)| format!("{name} can hold {}", ways.join(", "))).collect();
     (!texts.is_empty()).then(|| texts.join("; ") + ".")
 }
 
