@@ -191,8 +191,8 @@ fn smallbank_goes_by_customer() {
     let tables =
         vec![table("accounts", &["custid:bigint", "name:text"], &["custid"]), account("savings"), account("checking")];
     let log = Log::default()
-        .select(10.0, vec![t("accounts").pin(&["name"])])
-        .select(115.0, vec![t("accounts").pin(&["custid"])])
+        .select(60.0, vec![t("accounts").pin(&["name"])])
+        .select(80.0, vec![t("accounts").pin(&["custid"])])
         .select(45.0, vec![t("savings").pin(&["custid"])])
         .select(70.0, vec![t("checking").pin(&["custid"])])
         .update(40.0, t("savings").pin(&["custid"]).set(&["bal"]))

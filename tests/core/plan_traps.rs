@@ -78,3 +78,21 @@ fn a_handful_of_rows_is_not_cut_to_keep_them_together() {
         World::new(tables, log.oltp()).profiled(profile(6, 9, &[("projector", 6), ("seq", 6)])).plan("positions");
     assert_eq!(choice(&plan), "none()", "{}", table_of(&plan));
 }
+
+#[test]
+fn the_explanation_names_the_ways_out_and_what_is_ruled_out() {
+    let tables = vec![table("jobs", &["id!:bigint", "state:text", "queue:bigint"], &["id"])];
+    let log = Log::default()
+        .select(700.0, vec![t("jobs").pin(&["queue"])])
+        .select(40.0, vec![t("jobs").pin(&["id"])])
+        .update(300.0, t("jobs").pin(&["queue"]).set(&["state"]))
+        .select(300.0, vec![t("jobs").pin(&["state"])]);
+    let text = foreshard_core::plan::explain(&World::new(tables, log.oltp()).plan("jobs"));
+    assert!(
+        text.contains(
+            "Uniqueness: jobs_pkey can hold with the key added (+0.02), within each shard only (+0.02), by a"
+        ),
+        "{text}"
+    );
+    assert!(text.contains("hash on state, 8 shards, ruled out: 22 % of the calls change state"), "{text}");
+}

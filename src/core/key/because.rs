@@ -2,6 +2,7 @@
 
 use super::cost::MIN_SHARDED_BYTES;
 use super::subject::{Basis, Subject};
+use super::values::is_time;
 use crate::model::config::UniquePolicy;
 use crate::model::plan::Fanout;
 use crate::model::words::{bytes, counted, list, percent, thousands};
@@ -12,7 +13,7 @@ pub(super) fn sharded(subject: &Subject<'_>, candidate: &Candidate, unique: Uniq
     let mut out = vec![access(subject, candidate, &key)];
     out.extend(family(subject, candidate));
     out.extend(values(candidate, &key));
-    if let Some(method) = method(candidate) {
+    if let Some(method) = method(subject, candidate) {
         out.push(method);
     }
     if candidate.evidence.key_updates > 0.0 {
@@ -74,19 +75,20 @@ fn side(what: &str, fanout: Fanout) -> String {
 
 fn family(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
     let evidence = &candidate.evidence;
+    let own = &subject.table.name;
     let others: Vec<String> =
-        evidence.family_tables.iter().filter(|t| **t != subject.table.name).map(|t| t.name.clone()).collect();
+        evidence.family_tables.iter().filter(|t| *t != own).map(|t| t.within(&own.schema)).collect();
     if others.is_empty() || evidence.family_calls <= 0.0 {
         return None;
     }
     let column = candidate.key.first()?;
     let tail = if evidence.family_calls >= subject.context.best_home - 1e-3 {
-        "no other column keeps more of a transaction on one shard"
+        ", and no other column keeps more of a transaction on one shard"
     } else {
-        "another column keeps more of a transaction on one shard"
+        ""
     };
     Some(format!(
-        "{column} means the same in {}: {} of the load on all tables fixes it, and {tail}.",
+        "{column} means the same in {}: {} of the load on all tables fixes it{tail}.",
         list(&others, 8),
         percent(evidence.family_calls),
     ))
@@ -116,15 +118,19 @@ fn values(candidate: &Candidate, key: &str) -> Option<String> {
 /// The cost's part for a range that takes all new rows.
 pub(super) const INSERTS_AT_THE_END: &str = "inserts at the end";
 
-fn method(candidate: &Candidate) -> Option<String> {
+fn method(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
     match candidate.method {
         Method::Range => {
             let growing = candidate.evidence.cost_parts.iter().any(|(part, _)| part == INSERTS_AT_THE_END);
             let tail =
                 if growing { " New rows come with ever larger values and all go to the last range." } else { "" };
+            let types = candidate.key.iter().filter_map(|c| subject.table.column(c)).map(|c| c.type_name.as_str());
             let why = if candidate.evidence.reads.multi + candidate.evidence.writes.multi > 0.0 {
-                "By range, a condition on a period or an interval leaves out the other shards, and old ranges can be \
-                 dropped whole."
+                if types.into_iter().any(is_time) {
+                    "By range, a condition on a period leaves out the other shards, and old ranges can be dropped whole."
+                } else {
+                    "By range, a condition on an interval leaves out the other shards."
+                }
             } else {
                 "By range, few values are cut into even shards, which a hash would not do."
             };

@@ -16,6 +16,11 @@ impl TableName {
     pub fn new(schema: impl Into<String>, name: impl Into<String>) -> Self {
         Self { schema: schema.into(), name: name.into() }
     }
+
+    /// For messages about a table of that schema: without the schema where it is the same.
+    pub fn within(&self, schema: &str) -> String {
+        if self.schema == schema { self.name.clone() } else { self.to_string() }
+    }
 }
 
 /// For messages only, in the way psql writes names; SQL text is quoted by the server's own function.

@@ -23,6 +23,8 @@ const ALIKE: f64 = 0.85;
 /// is within their rounding. Assumed.
 const CLEAR: f64 = 0.2;
 const CLOSE: f64 = 0.02;
+/// Lead that is no more than rounding.
+const AS_GOOD: f64 = 0.0005;
 
 /// Statements that are tried, heaviest first, and factors up to which (and down to whose inverse) they are scaled.
 const TRIED: usize = 6;
@@ -74,6 +76,8 @@ pub(super) fn confidence(
         let lead = (other - cost) / cost.max(1.0);
         let text = if lead < 0.0 {
             "the planner itself would choose otherwise".to_owned()
+        } else if lead < AS_GOOD {
+            "the second best is as good".to_owned()
         } else {
             format!("the second best costs {} more", percent(lead))
         };

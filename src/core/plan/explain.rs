@@ -1,7 +1,7 @@
 //! The plan as text for people: one screen, in the way of EXPLAIN.
 
 use super::choose::name_of;
-use crate::model::plan::{Direction, JointChoice, Level, Note, TableChoice};
+use crate::model::plan::{Direction, JointChoice, Level, Note, Remedy, TableChoice};
 use crate::model::words::{bytes, counted, list, percent, thousands};
 use crate::model::{Method, Plan, WorkloadProfile};
 use std::collections::BTreeMap;
@@ -25,12 +25,15 @@ pub fn explain(plan: &Plan) -> String {
         if let Some(reason) = &chosen.rejected {
             page.part("Advice against it", reason, 2);
         }
+        if let Some(lost) = uniqueness(&chosen.evidence.remedies) {
+            page.part("Uniqueness", &lost, 3);
+        }
         let shown = chosen.evidence.cost_parts.iter().filter(|part| part.1 >= 0.005);
         let parts: Vec<String> = shown.map(|(name, cost)| format!("{name} {cost:.2}")).collect();
         page.part("Cost", &format!("{:.2} = {}", chosen.cost, parts.join(" + ")), 3);
     }
     if let Some(joint) = &plan.joint {
-        page.part("Together", &together(joint), 3);
+        page.part("Together", &together(joint, &plan.source.schema), 3);
     }
     if let Some(text) = transactions(plan) {
         page.part("Transactions", &text, 2);
@@ -62,11 +65,28 @@ fn heading(plan: &Plan) -> String {
     format!("{}: {what}", plan.target)
 }
 
+/// The ways to live with the constraints that do not contain the key, each with what it adds to the cost.
+fn uniqueness(remedies: &[Remedy]) -> Option<String> {
+    let mut ways: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for remedy in remedies {
+        let way = match remedy.way.as_str() {
+            "widen" => "with the key added",
+            "per_shard" => "within each shard only",
+            "lookup table" => "by a look-up table",
+            _ => "whole, under another key",
+        };
+        let cost = remedy.cost.map_or_else(|| "none has it".to_owned(), |c| format!("+{c:.2}"));
+        ways.entry(&remedy.constraint).or_default().push(format!("{way} ({cost})"));
+    }
+    let texts: Vec<String> = ways.iter().map(|(name, ways)| format!("{name} can hold {}", ways.join(", "))).collect();
+    (!texts.is_empty()).then(|| texts.join("; ") + ".")
+}
+
 /// What stays on one shard with it, and what the choice assumes of the rest.
-fn together(joint: &JointChoice) -> String {
+fn together(joint: &JointChoice, schema: &str) -> String {
     let named = |t: &&TableChoice| match t.key.as_slice() {
-        [] => t.table.name.clone(),
-        key => format!("{} by {}", t.table.name, list(key, 3)),
+        [] => t.table.within(schema),
+        key => format!("{} by {}", t.table.within(schema), list(key, 3)),
     };
     let of = |wanted: &dyn Fn(&&TableChoice) -> bool| -> Vec<String> {
         joint.tables.iter().filter(wanted).map(|t| named(&t)).collect()
@@ -122,7 +142,11 @@ fn would_change(plan: &Plan) -> String {
     let Some(flip) = &plan.flip else {
         return plan.no_flip.clone().unwrap_or_else(|| "Not known.".to_owned());
     };
-    let text: String = flip.text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(60).collect();
+    let whole = flip.text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut text: String = whole.chars().take(60).collect();
+    if text.len() < whole.len() {
+        text.push('…');
+    }
     let often = if flip.factor >= 1.0 {
         format!("{:.1} times as often", flip.factor)
     } else {
@@ -187,19 +211,20 @@ fn runners_up(plan: &Plan, page: &mut Page) {
             first = false;
         }
         let why = match &candidate.rejected {
-            Some(reason) => reason.clone(),
+            Some(reason) => format!("ruled out: {reason}"),
             None => {
                 let worst =
                     candidate.evidence.cost_parts.iter().skip(1).max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
-                worst.map_or_else(
+                let why = worst.map_or_else(
                     || "nothing against it".to_owned(),
                     |(name, cost)| format!("mostly {name} (+{cost:.2})"),
-                )
+                );
+                format!("cost {:.2}: {why}", candidate.cost)
             }
         };
         let count = counted(u64::from(candidate.shard_count), "shard");
         let count = if candidate.method.shards() { format!(", {count}") } else { String::new() };
-        page.wrapped(4, &format!("{}{count}, cost {:.2}: {why}", name_of(candidate), candidate.cost), 2);
+        page.wrapped(4, &format!("{}{count}, {why}", name_of(candidate)), 2);
     }
 }
 

@@ -1,0 +1,2 @@
+\set p random(1, 20000)
+SELECT * FROM products WHERE id = :p;

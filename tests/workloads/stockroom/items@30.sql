@@ -1,0 +1,2 @@
+\set o random(1, 20000)
+SELECT sku, qty FROM items WHERE order_no = :o * 7;
