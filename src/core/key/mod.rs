@@ -19,6 +19,7 @@ pub mod split;
 mod subject;
 mod tie;
 mod values;
+mod visits;
 mod weight;
 
 pub use access::{Reach, reach};
