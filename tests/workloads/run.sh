@@ -3,6 +3,11 @@
 # number of transactions a client.
 set -euo pipefail
 workload=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/$1" && pwd)
+if [ -e "$workload/run.sh" ]; then
+    export CLIENTS=4
+    [ "$2" = run ] && exec "$workload/run.sh" transactions "$3"
+    exec "$workload/run.sh" "$2"
+fi
 case $2 in
     load)
         psql -X -q -o /dev/null -v ON_ERROR_STOP=1 -f "$workload/load.sql"

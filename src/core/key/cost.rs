@@ -4,12 +4,13 @@
 //! goes beyond is added as a named part, so that the parts of a candidate add up to its cost and two candidates can be
 //! compared part by part.
 
-use super::access::{further_shards, statement_reach, writes_table};
+use super::access::writes_table;
 use super::because::INSERTS_AT_THE_END;
 use super::context::Weighed;
 use super::subject::{Basis, Subject};
 use super::tie::APART;
 use super::values::KeyValues;
+use super::visits::visits;
 use super::{HashShares, access, because, candidates, reject, remedies};
 use crate::model::config::UniquePolicy;
 use crate::model::plan::Evidence;
@@ -147,7 +148,8 @@ fn own_cost_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting<'
         parts.add("writes to every copy", subject.written * copies * APART);
         let read_only = subject.basis == Basis::Log && subject.written == 0.0;
         parts.add("copies kept in step", if read_only { COPIES_UNWRITTEN } else { COPIES });
-        parts.add("room for the copies", bytes.map_or(UNKNOWN_ROOM, |b| b as f64 / REFERENCE_BYTES as f64));
+        let room = |b: u64| b as f64 * setting.growth / REFERENCE_BYTES as f64;
+        parts.add("room for the copies", bytes.map_or(UNKNOWN_ROOM, room));
         parts.add("read whole for every shard", read_whole(subject, setting.balanced));
     } else {
         let small = bytes.is_some_and(|b| b as f64 * setting.growth < MIN_SHARDED_BYTES as f64);
@@ -173,7 +175,7 @@ fn read_whole(subject: &Subject<'_>, shards: u32) -> f64 {
 pub fn assess(subject: &Subject<'_>, key: &KeyColumns, cut: Cut, setting: &Setting<'_>) -> Candidate {
     let Cut { method, count, skew: known_skew } = cut;
     let values = KeyValues::of(subject, key);
-    let (reads, writes) = access::fanouts(subject, key, method);
+    let (reads, writes) = access::fanouts(subject, key, method, count);
     let lost = constraints_lost(subject, key);
     let parts = own_cost(subject, key, cut, setting);
     let mut evidence = figures(subject, reads, writes, parts);
@@ -187,7 +189,7 @@ pub fn assess(subject: &Subject<'_>, key: &KeyColumns, cut: Cut, setting: &Setti
     evidence.skew = known_skew.map(round4);
     evidence.monotonicity = values.monotonicity.map(round4);
     evidence.constraints_lost = lost.into_iter().map(|(name, _)| name).collect();
-    evidence.statements = access::classes(subject, key, method);
+    evidence.statements = access::classes(subject, key, method, count);
     evidence.remedies = remedies::of(subject, key, &evidence.constraints_lost);
     let mut candidate = with(method, key.clone(), count, evidence);
     candidate.rejected = reject::reason(subject, &candidate, &values, setting.unique);
@@ -198,10 +200,10 @@ pub fn assess(subject: &Subject<'_>, key: &KeyColumns, cut: Cut, setting: &Setti
 /// One plain table (`none`), or one with a copy on every foreign node (`reference`).
 pub fn assess_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting<'_>) -> Candidate {
     let parts = own_cost_unsharded(subject, method, setting);
-    let (reads, writes) = access::fanouts(subject, &[], Method::Hash);
+    let (reads, writes) = access::fanouts(subject, &[], Method::Hash, 1);
     let evidence = figures(subject, reads, writes, parts);
     let mut candidate = with(method, KeyColumns::new(), 1, evidence);
-    candidate.rejected = reject::unsharded(subject, method);
+    candidate.rejected = reject::unsharded(subject, method, setting.growth);
     candidate.because = because::unsharded(subject, &candidate, setting.growth);
     candidate
 }
@@ -263,7 +265,7 @@ impl Parts {
 fn further(subject: &Subject<'_>, key: &[String], method: Method, count: u32) -> (f64, f64) {
     let mut both = (0.0, 0.0);
     for Weighed { statement, weight, overhead } in &subject.statements {
-        let shards = further_shards(statement_reach(subject, statement, key, method), method, count);
+        let shards = visits(subject, statement, key, method, count).further;
         if writes_table(subject, statement) {
             both.1 += weight * overhead * shards * WRITE_SHARD;
         } else {

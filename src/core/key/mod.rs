@@ -19,9 +19,10 @@ pub mod split;
 mod subject;
 mod tie;
 mod values;
+mod visits;
 mod weight;
 
-pub use access::{LISTED_ITEMS, Reach, reach};
+pub use access::{Reach, reach};
 pub use candidates::{all_keys, candidates, is_closed, is_shared, methods, pieces};
 pub use context::Context;
 pub use cost::{Cut, MIN_SHARDED_BYTES, Setting, Ties, assess, assess_unsharded, tied};
@@ -30,6 +31,7 @@ pub use skew::skew;
 pub use subject::{Basis, Subject};
 pub use tie::{APART, Joins, Place, together};
 pub use values::{KeyValues, is_time};
+pub use visits::LISTED_VALUES;
 
 /// The exact share of the rows per remainder, for a type, its values (None is NULL) with their numbers of rows, and a
 /// modulus. None where the type's hash is not known outside the server.

@@ -45,12 +45,13 @@ pub(super) fn reason(
     })
 }
 
-pub(super) fn unsharded(subject: &Subject<'_>, method: Method) -> Option<String> {
+pub(super) fn unsharded(subject: &Subject<'_>, method: Method, growth: f64) -> Option<String> {
     if method != Method::Reference {
         return None;
     }
-    if let Some(size) = subject.text_bytes().filter(|b| *b > REFERENCE_BYTES) {
-        let (size, limit) = (bytes(size as f64), bytes(REFERENCE_BYTES as f64));
+    let grown = subject.text_bytes().map(|b| b as f64 * growth);
+    if let Some(size) = grown.filter(|b| *b > REFERENCE_BYTES as f64) {
+        let (size, limit) = (bytes(size), bytes(REFERENCE_BYTES as f64));
         return Some(format!("It is too large to copy to every node: {size} of text, more than {limit}."));
     }
     if subject.basis == Basis::Assumed || !subject.looked_up {

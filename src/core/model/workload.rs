@@ -126,6 +126,8 @@ pub struct TableUse {
     pub pinned: Vec<String>,
     /// Columns limited to a few values: IN (list), = ANY (array).
     pub listed: Vec<String>,
+    /// Values of the longest of these lists, where the text tells.
+    pub list_values: Option<u32>,
     /// Columns limited from one side or both: <, <=, >, >=, BETWEEN.
     pub ranged: Vec<String>,
     /// Columns matched by LIKE.
@@ -138,6 +140,19 @@ pub struct TableUse {
     /// It sets every column, as object mappers do that save a whole row: most of the values are what they were.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rewritten: bool,
+    /// Set where rows are taken only until a LIMIT has enough of them: the table is read by itself, and nothing needs all
+    /// rows first but an order by columns, which are in `ordered`.
+    pub limited: Option<Limit>,
+}
+
+/// Whose LIMIT it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limit {
+    /// The statement's: its rows are those of the table.
+    Statement,
+    /// A subquery's, of whose rows the log tells nothing.
+    Subquery,
 }
 
 impl TableUse {
@@ -149,6 +164,7 @@ impl TableUse {
             inserted: false,
             pinned: Vec::new(),
             listed: Vec::new(),
+            list_values: None,
             ranged: Vec::new(),
             matched: Vec::new(),
             joined: Vec::new(),
@@ -156,6 +172,7 @@ impl TableUse {
             ordered: Vec::new(),
             updated: Vec::new(),
             rewritten: false,
+            limited: None,
         }
     }
 }

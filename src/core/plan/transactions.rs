@@ -8,7 +8,7 @@
 use super::PlanInput;
 use super::apart::Apart;
 use super::joint::{Joint, Variable};
-use crate::key::{Context, LISTED_ITEMS, Place, Reach, reach};
+use crate::key::{Context, LISTED_VALUES, Place, Reach, reach};
 use crate::model::plan::{Fanout, TransactionShares};
 use crate::model::words::round4;
 use crate::model::workload::{StatementUse, TableUse};
@@ -183,7 +183,7 @@ impl Meaning {
                     Reach::All => return Visit::All,
                     Reach::Span if value.method == Method::List => 1.0,
                     Reach::Span => SPANNING,
-                    Reach::Few => 1.0 - count.powf(1.0 - f64::from(LISTED_ITEMS)),
+                    Reach::Few => 1.0 - count.powf(1.0 - f64::from(found.list_values.unwrap_or(LISTED_VALUES))),
                     Reach::Single if moved => 1.0 - 1.0 / count,
                     Reach::Single => 0.0,
                 };

@@ -125,6 +125,7 @@ impl<'a> Walker<'a, '_> {
                 if binds(self, *node) {
                     let known = self.seen.restricted.entry(*node).or_insert(*restriction);
                     *known = (*known).min(*restriction);
+                    self.seen.values.extend(facts.values.get(node).map(|count| (*node, *count)));
                 }
             }
             for (a, b) in facts.equal {

@@ -11,7 +11,7 @@ use super::spread;
 use super::views::Views;
 use crate::model::schema::Table;
 use crate::model::statement::{FromItem, Query, StatementKind, TableRef};
-use crate::model::workload::TableUse;
+use crate::model::workload::{Limit, TableUse};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How one statement finds its rows: one entry for each time that it names a table of the schema.
@@ -33,6 +33,8 @@ pub(super) fn table_uses<'a>(tables: &mut Tables<'a>, query: &'a Query) -> Vec<T
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) restricted: BTreeMap<Node, Restriction>,
+    /// How many values a list has, where the text tells.
+    pub(super) values: BTreeMap<Node, u32>,
     /// A pin of the first column is one of the second.
     pub(super) flows: BTreeSet<(Node, Node)>,
     /// Every equality of two columns.
@@ -40,6 +42,8 @@ pub(super) struct Seen {
     pub(super) grouped: BTreeSet<Node>,
     pub(super) ordered: BTreeSet<Node>,
     pub(super) updated: BTreeSet<Node>,
+    /// By reference.
+    pub(super) limited: BTreeMap<usize, Limit>,
 }
 
 #[derive(Debug)]
@@ -160,6 +164,9 @@ impl<'a> Walker<'a, '_> {
         }
         let grouped = self.grouped(query);
         let ordered = self.ordered(query);
+        if ordered.len() == query.order_by.len() {
+            self.stops(query);
+        }
         self.seen.ordered.extend(ordered);
         let body = self.outputs(query, &grouped);
         self.seen.grouped.extend(grouped);

@@ -3,9 +3,10 @@
 use super::families::is_time;
 use super::levels::Walker;
 use super::predicates::Operand;
-use super::scope::{Body, MAX_OUTPUTS, Node, Output, Source, is_open};
+use super::scope::{Body, Item, MAX_OUTPUTS, Node, Output, Source, is_open};
 use crate::model::schema::Table;
 use crate::model::statement::{Expr, Query, StatementKind};
+use crate::model::workload::Limit;
 use std::collections::BTreeSet;
 
 impl<'a> Walker<'a, '_> {
@@ -50,6 +51,19 @@ impl<'a> Walker<'a, '_> {
             }
         }
         found
+    }
+
+    /// A LIMIT that ends the reading of the level's only relation. An expression may have an aggregate in it, which needs
+    /// all rows.
+    pub(super) fn stops(&mut self, query: &Query) {
+        let needs_all = query.distinct || !query.group_by.is_empty() || query.having.is_some();
+        if !query.limited || needs_all || !query.outputs.iter().all(|(_, e)| plain(e)) {
+            return;
+        }
+        if let [Item { reference: Some(reference), .. }] = self.items() {
+            let limit = if self.depth() == 0 { Limit::Statement } else { Limit::Subquery };
+            self.seen.limited.insert(*reference, limit);
+        }
     }
 
     /// The column that an output shows. Anything else is not looked into: it is walked with the outputs.
@@ -118,6 +132,10 @@ pub(super) fn close_down(body: &mut Body<'_>) {
             *open_down = false;
         }
     }
+}
+
+fn plain(expr: &Expr) -> bool {
+    matches!(expr, Expr::Column(_) | Expr::Star | Expr::Value)
 }
 
 fn named_output<'a>(query: &'a Query, expr: &Expr) -> Option<&'a Expr> {

@@ -25,6 +25,8 @@ impl Restriction {
 #[derive(Debug, Default)]
 pub(super) struct Facts {
     pub(super) restricted: BTreeMap<Node, Restriction>,
+    /// How many values a list has, where the text tells.
+    pub(super) values: BTreeMap<Node, u32>,
     /// Smaller node first.
     pub(super) equal: BTreeSet<(Node, Node)>,
 }
@@ -43,17 +45,36 @@ impl Facts {
 
     fn and(&mut self, other: Facts) {
         other.restricted.into_iter().for_each(|(node, restriction)| self.restrict(node, restriction));
+        self.values.extend(other.values);
         self.equal.extend(other.equal);
     }
 
     /// What every branch says. Two values are a list.
     fn either(mut self, other: &Facts) -> Self {
+        let both = self.restricted.keys().filter(|node| other.restricted.contains_key(node));
+        self.values = both.filter_map(|node| Some((*node, self.count(*node)? + other.count(*node)?))).collect();
         self.restricted = std::mem::take(&mut self.restricted)
             .into_iter()
             .filter_map(|(node, a)| other.restricted.get(&node).map(|b| (node, a.max(*b).max(Restriction::Listed))))
             .collect();
         self.equal.retain(|pair| other.equal.contains(pair));
         self
+    }
+
+    fn list(&mut self, test: &Operand, items: Option<usize>) {
+        let restriction = if items == Some(1) { Restriction::Pinned } else { Restriction::Listed };
+        for node in test.columns() {
+            self.restrict(node, restriction);
+            self.values.extend(items.and_then(|n| u32::try_from(n).ok()).map(|n| (node, n)));
+        }
+    }
+
+    /// Values that the column may have, where the text tells.
+    fn count(&self, node: Node) -> Option<u32> {
+        match self.restricted.get(&node)? {
+            Restriction::Pinned => Some(1),
+            _ => self.values.get(&node).copied(),
+        }
     }
 
     fn compare(&mut self, op: &str, left: &Operand, right: &Operand) {
@@ -132,8 +153,8 @@ impl<'a> Walker<'a, '_> {
                 facts.compare(op, &left, &right);
             }
             Expr::In { test, items, negated: false } => {
-                let restriction = if *items == Some(1) { Restriction::Pinned } else { Restriction::Listed };
-                self.operand(test).columns().into_iter().for_each(|node| facts.restrict(node, restriction));
+                let test = self.operand(test);
+                facts.list(&test, *items);
             }
             Expr::Between { test, low, high, negated: false } => {
                 let test = self.operand(test);

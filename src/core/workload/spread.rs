@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub(super) fn table_uses(references: &References<'_>, seen: &Seen) -> Vec<TableUse> {
     let mut uses: Vec<Option<TableUse>> =
-        (0..references.all.len()).map(|reference| empty_use(references, reference)).collect();
+        (0..references.all.len()).map(|reference| empty_use(references, seen, reference)).collect();
     let mut tell = |node: Node, list: fn(&mut TableUse) -> &mut Vec<String>| {
         if let (Some(Some(table_use)), Some(name)) = (uses.get_mut(node.reference), column_name(references, node)) {
             list(table_use).push(name.to_owned());
@@ -46,11 +46,18 @@ pub(super) fn table_uses(references: &References<'_>, seen: &Seen) -> Vec<TableU
     uses.into_iter().flatten().map(sorted).collect()
 }
 
-fn empty_use(references: &References<'_>, reference: usize) -> Option<TableUse> {
+/// What is known of the reference as a whole.
+fn empty_use(references: &References<'_>, seen: &Seen, reference: usize) -> Option<TableUse> {
     let known = references.all.get(reference)?;
-    let table = references.table(reference)?.name.clone();
-    let (written, inserted, rewritten) = (known.written, known.inserted, known.rewritten);
-    Some(TableUse { written, inserted, rewritten, ..TableUse::of(table) })
+    let lists = seen.values.range(Node { reference, column: 0 }..Node { reference: reference + 1, column: 0 });
+    Some(TableUse {
+        written: known.written,
+        inserted: known.inserted,
+        rewritten: known.rewritten,
+        list_values: lists.map(|(_, values)| *values).max(),
+        limited: seen.limited.get(&reference).copied(),
+        ..TableUse::of(references.table(reference)?.name.clone())
+    })
 }
 
 fn sorted(mut table_use: TableUse) -> TableUse {

@@ -1,0 +1,55 @@
+-- Which shards a statement touches, from the counters that the server keeps of the transaction under way: scans of a leaf and of
+-- its indexes, and the rows written to it. What is only locked, opened or pruned does not move them. Planning does, where it
+-- looks for a column's extremes in an index: so each statement is planned once before (EXPLAIN), and what that moves is taken off.
+CREATE SCHEMA measure;
+
+-- Shards of restored tables, and other tables as one leaf each. Two leaves are one place when their tables are cut alike: by
+-- columns of one family into the same bounds. Of a table that is not cut only writing counts, since it can be copied.
+CREATE TABLE measure.leaves (
+    leaf integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, relation regclass NOT NULL, sharded boolean NOT NULL, place text NOT NULL);
+CREATE TABLE measure.counters (leaf integer NOT NULL REFERENCES measure.leaves, counter oid NOT NULL, scans boolean NOT NULL);
+CREATE TABLE measure.families (name text NOT NULL, family text NOT NULL);
+CREATE TABLE measure.statements (script text NOT NULL, statement integer NOT NULL, alone boolean NOT NULL, query text NOT NULL);
+CREATE TABLE measure.scripts (script text NOT NULL, weight float8 NOT NULL);
+CREATE TABLE measure.seen (transaction bigint NOT NULL, script text NOT NULL, statement integer NOT NULL, leaves integer[] NOT NULL);
+
+CREATE PROCEDURE measure.find_counters() LANGUAGE sql AS $$
+    INSERT INTO measure.counters
+    SELECT leaf, relation, sharded FROM measure.leaves
+    UNION ALL SELECT leaf, indexrelid, true FROM measure.leaves JOIN pg_index ON indrelid = relation WHERE sharded;
+$$;
+
+CREATE PROCEDURE measure.find_leaves() LANGUAGE sql AS $$
+    INSERT INTO measure.leaves (name, relation, sharded, place)
+    SELECT c.relname, coalesce(s.shard, c.oid), s.shard IS NOT NULL,
+           CASE WHEN s.shard IS NULL THEN c.relname ELSE
+               s.ordinal || ' of ' || (SELECT string_agg(coalesce(f.family, c.relname || '.' || k), ',' ORDER BY n)
+                                       FROM unnest(t.shard_key) WITH ORDINALITY AS key (k, n) LEFT JOIN measure.families f ON f.name = c.relname || '.' || k)
+               || ' ' || (SELECT md5(string_agg(b.bound::text, ',' ORDER BY b.ordinal)) FROM foreshard._shards b WHERE b.relation = c.oid) END
+    FROM pg_class c LEFT JOIN foreshard._tables t ON t.relation = c.oid LEFT JOIN foreshard._shards s ON s.relation = c.oid
+    WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+    ORDER BY c.relname, s.ordinal;
+    CALL measure.find_counters();
+$$;
+
+CREATE FUNCTION measure.counts() RETURNS bigint[] LANGUAGE sql AS $$
+    SELECT array_agg(moved ORDER BY leaf)
+    FROM (SELECT leaf, sum(CASE WHEN scans THEN pg_stat_get_xact_numscans(counter) ELSE 0 END + pg_stat_get_xact_tuples_inserted(counter)
+                           + pg_stat_get_xact_tuples_updated(counter) + pg_stat_get_xact_tuples_deleted(counter)) AS moved
+          FROM measure.counters GROUP BY leaf) AS leaf
+$$;
+
+-- Before a statement is planned for the probe, and again before it runs.
+CREATE FUNCTION measure.mark() RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM set_config('measure.planning', coalesce(current_setting('measure.running', true), ''), true);
+    PERFORM set_config('measure.running', measure.counts()::text, true);
+END $$;
+
+CREATE FUNCTION measure.note(script text, statement integer) RETURNS void LANGUAGE sql AS $$
+    INSERT INTO measure.seen
+    SELECT pg_current_xact_id()::text::bigint, script, statement, ARRAY(
+        SELECT leaf FROM unnest(current_setting('measure.planning')::bigint[], current_setting('measure.running')::bigint[], measure.counts())
+                         WITH ORDINALITY AS moved (planning, running, done, leaf)
+        WHERE done - running > running - planning)
+$$;

@@ -1,0 +1,1 @@
+../ycsb/load.sql

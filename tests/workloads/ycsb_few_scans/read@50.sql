@@ -1,0 +1,1 @@
+../ycsb/read@45.sql

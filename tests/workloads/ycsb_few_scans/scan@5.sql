@@ -1,0 +1,1 @@
+../ycsb/scan@15.sql

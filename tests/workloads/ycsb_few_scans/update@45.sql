@@ -1,0 +1,1 @@
+../ycsb/update@40.sql
