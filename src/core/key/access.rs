@@ -4,6 +4,7 @@ use super::context::Weighed;
 use super::subject::{Basis, Subject};
 use crate::model::Method;
 use crate::model::plan::{Class, Evidence, Fanout, StatementClass};
+use crate::model::words::round4;
 use crate::model::workload::{StatementUse, TableUse};
 
 /// Items of an IN list or array parameter whose length the log does not tell. Assumed.
@@ -78,24 +79,26 @@ pub(super) fn fanouts(subject: &Subject<'_>, key: &[String], method: Method) -> 
         }
     }
     let [reads, writes] = both.map(|(f, total)| {
-        let of = |w: f64| if total > 0.0 { crate::model::words::round4(w / total) } else { 0.0 };
+        let of = |w: f64| if total > 0.0 { round4(w / total) } else { 0.0 };
         Fanout { single: of(f.single), multi: of(f.multi), scatter: of(f.scatter) }
     });
     (reads, writes)
 }
 
 /// Where each statement goes, heaviest first.
-pub(super) fn classes(subject: &Subject<'_>, key: &[String], method: Method) -> Vec<StatementClass> {
+pub(super) fn classes(subject: &Subject<'_>, key: &[String], method: Method, count: u32) -> Vec<StatementClass> {
     if subject.basis == Basis::Assumed {
         return Vec::new();
     }
     let of = |w: &Weighed<'_>| {
-        let class = match statement_reach(subject, &w.statement, key, method) {
+        let reach = statement_reach(subject, &w.statement, key, method);
+        let class = match reach {
             Reach::Single => Class::Single,
             Reach::Few | Reach::Span => Class::Multi,
             Reach::All => Class::Scatter,
         };
-        StatementClass { id: w.statement.id, class, share: crate::model::words::round4(w.weight) }
+        let shards = round4(1.0 + further_shards(reach, method, count));
+        StatementClass { id: w.statement.id, class, shards, share: round4(w.weight) }
     };
     let mut out: Vec<StatementClass> = subject.statements.iter().map(of).collect();
     out.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.id.cmp(&b.id)));

@@ -187,7 +187,7 @@ pub fn assess(subject: &Subject<'_>, key: &KeyColumns, cut: Cut, setting: &Setti
     evidence.skew = known_skew.map(round4);
     evidence.monotonicity = values.monotonicity.map(round4);
     evidence.constraints_lost = lost.into_iter().map(|(name, _)| name).collect();
-    evidence.statements = access::classes(subject, key, method);
+    evidence.statements = access::classes(subject, key, method, count);
     evidence.remedies = remedies::of(subject, key, &evidence.constraints_lost);
     let mut candidate = with(method, key.clone(), count, evidence);
     candidate.rejected = reject::reason(subject, &candidate, &values, setting.unique);
