@@ -107,6 +107,20 @@ pub fn merge_with(node: super::tree::Node<'_>) -> Option<*mut pg_sys::WithClause
     node.get::<pg_sys::MergeStmt>().map(|merge| merge.withClause)
 }
 
+/// An expression of SQL/JSON, which 16 and 17 brought.
+pub fn is_json(tag: pg_sys::NodeTag) -> bool {
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    if tag == pg_sys::NodeTag::T_JsonExpr {
+        return true;
+    }
+    #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+    if tag == pg_sys::NodeTag::T_JsonConstructorExpr {
+        return true;
+    }
+    let _others = tag;
+    false
+}
+
 /// The statement reads or writes rows by itself: SELECT, INSERT, UPDATE, DELETE, MERGE.
 pub fn is_dml(command: pg_sys::CmdType::Type) -> bool {
     use pg_sys::CmdType::{CMD_DELETE, CMD_INSERT, CMD_SELECT, CMD_UPDATE};

@@ -49,13 +49,13 @@ tagged! {
     CreateExtensionStmt => T_CreateExtensionStmt, CreateRangeStmt => T_CreateRangeStmt, GroupingSet => T_GroupingSet,
     CreateEnumStmt => T_CreateEnumStmt, A_Indirection => T_A_Indirection, A_Const => T_A_Const,
     AccessPriv => T_AccessPriv, PartitionCmd => T_PartitionCmd, LockingClause => T_LockingClause, ParamRef => T_ParamRef,
-    WithClause => T_WithClause,
+    WithClause => T_WithClause, RangeTableFuncCol => T_RangeTableFuncCol,
     // What parse analysis makes of them.
     Query => T_Query, RangeTblEntry => T_RangeTblEntry, TargetEntry => T_TargetEntry, Var => T_Var, Param => T_Param,
     Const => T_Const, OpExpr => T_OpExpr, ScalarArrayOpExpr => T_ScalarArrayOpExpr, FuncExpr => T_FuncExpr,
     RelabelType => T_RelabelType, CoerceViaIO => T_CoerceViaIO, ArrayCoerceExpr => T_ArrayCoerceExpr,
     CollateExpr => T_CollateExpr, ArrayExpr => T_ArrayExpr, RowCompareExpr => T_RowCompareExpr,
-    SortGroupClause => T_SortGroupClause, TableSampleClause => T_TableSampleClause,
+    SortGroupClause => T_SortGroupClause, RangeTblFunction => T_RangeTblFunction,
 }
 
 #[cfg(not(feature = "pg14"))]
@@ -103,6 +103,19 @@ pub fn len(list: *mut pg_sys::List) -> usize {
     match unsafe { list.as_ref() } {
         Some(list) if list.type_ == NodeTag::T_List => usize::try_from(list.length).unwrap_or(0),
         _ => 0,
+    }
+}
+
+/// A list of object numbers; none for other lists.
+pub fn oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
+    // SAFETY: NIL or a valid list, whose tag says what its elements are.
+    unsafe {
+        match list.as_ref() {
+            Some(found) if found.type_ == NodeTag::T_OidList => {
+                (0..usize::try_from(found.length).unwrap_or(0)).map(|i| (*found.elements.add(i)).oid_value).collect()
+            }
+            _ => Vec::new(),
+        }
     }
 }
 

@@ -60,15 +60,19 @@ pub fn cast(value: *mut pg_sys::Node, type_name: &str) -> *mut pg_sys::Node {
     cast.cast()
 }
 
-/// `$number`.
-pub fn parameter(number: i32) -> *mut pg_sys::Node {
-    let param = make::<pg_sys::ParamRef>();
-    // SAFETY: just made, zeroed.
-    unsafe {
-        (*param).number = number;
-        (*param).location = -1;
+/// Makes `$number` of a constant, where it stands.
+pub fn become_parameter(constant: Node<'_>, number: i32) {
+    const { assert!(std::mem::size_of::<pg_sys::ParamRef>() <= std::mem::size_of::<pg_sys::A_Const>()) };
+    if constant.tag() == NodeTag::T_A_Const {
+        // SAFETY: the tag says what it is, which is the larger of the two; the tree was parsed for this use.
+        unsafe {
+            constant.as_ptr().cast::<pg_sys::ParamRef>().write(pg_sys::ParamRef {
+                type_: NodeTag::T_ParamRef,
+                number,
+                location: -1,
+            });
+        }
     }
-    param.cast()
 }
 
 /// A statement as parse analysis takes it.

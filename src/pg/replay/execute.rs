@@ -70,7 +70,8 @@ pub fn analyze<'t>(
         let open = |t: &pg_sys::Oid| *t == pg_sys::UNKNOWNOID || *t == pg_sys::InvalidOid;
         let texts = || found.iter().map(|t| if open(t) { pg_sys::TEXTOID } else { *t }).collect();
         match outcome {
-            Ok(query) => return Ok(Analyzed { query, types: texts() }),
+            Ok(query) if !found.iter().any(open) || !hints.is_empty() => return Ok(Analyzed { query, types: texts() }),
+            Ok(_) => hints = texts(),
             Err(error) => {
                 let problem = first(error);
                 if problem.sqlstate != UNKNOWN_TYPE || !found.iter().any(open) || !hints.is_empty() {

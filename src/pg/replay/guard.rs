@@ -6,8 +6,8 @@
 #![allow(unsafe_code)]
 
 use super::facts;
-use crate::pg::compat::is_dml;
-use crate::pg::tree::{Node, analyzed_children, field, items, node};
+use crate::pg::compat::{is_dml, is_json};
+use crate::pg::tree::{Node, analyzed_children, field, items, node, oids};
 use pgrx::pg_sys::{self, NodeTag, RTEKind};
 use std::collections::BTreeSet;
 use std::ffi::c_void;
@@ -20,6 +20,9 @@ const HARMLESS: [&str; 7] =
     ["clock_timestamp", "gen_random_uuid", "random", "random_normal", "timeofday", "uuidv4", "uuidv7"];
 /// Of those that tell of the server, which applications do ask of their rows.
 const OF_VALUES: [&str; 3] = ["pg_collation_for", "pg_column_size", "pg_typeof"];
+
+/// Number of the system column ctid.
+const ROW_PLACE: i16 = pg_sys::SelfItemPointerAttributeNumber as i16;
 
 /// `tables`: the only relations that it may touch.
 ///
@@ -44,6 +47,7 @@ fn visit(n: Node<'_>, tables: &BTreeSet<u32>, depth: usize) -> Result<(), String
         NodeTag::T_CoerceToDomain | NodeTag::T_CoerceToDomainValue => {
             return Err("it makes a value of a domain, whose check may do anything".to_owned());
         }
+        _ if is_json(n.tag()) => return Err("it makes JSON by SQL's own words, which is not looked into".to_owned()),
         // Its functions read and write values of a type, which is looked at instead.
         NodeTag::T_CoerceViaIO => {}
         _ => functions(n)?,
@@ -60,12 +64,14 @@ fn relation(entry: &pg_sys::RangeTblEntry, tables: &BTreeSet<u32>) -> Result<(),
             Err("it touches a relation that is not a table of the sample".to_owned())
         }
         RTEKind::RTE_NAMEDTUPLESTORE => Err("it reads a trigger's rows".to_owned()),
-        _ => match field(entry.tablesample) {
-            Some(sample) if !facts::is_own(sample.tsmhandler) => {
-                Err("it samples a table by a method that is not the server's own".to_owned())
-            }
-            _ => Ok(()),
-        },
+        // Any extension may bring a method; and the server's counters do not see such scans.
+        _ if !entry.tablesample.is_null() => Err("it reads a random part of a table".to_owned()),
+        _ => {
+            // What XMLTABLE and functions of records give is read by the input functions of these types.
+            let functions = items(entry.functions).filter_map(|f| f.get::<pg_sys::RangeTblFunction>());
+            let made = field(entry.tablefunc).map(|t| t.coltypes).into_iter().chain([entry.coltypes]);
+            made.chain(functions.map(|f| f.funccoltypes)).flat_map(oids).try_for_each(own_type)
+        }
     }
 }
 
@@ -93,7 +99,8 @@ fn functions(n: Node<'_>) -> Result<(), String> {
     reason.map_or(Ok(()), Err)
 }
 
-fn refused(oid: pg_sys::Oid) -> Option<String> {
+/// Why a function may not be called; None where it may.
+pub fn refused(oid: pg_sys::Oid) -> Option<String> {
     let Some(function) = facts::function(oid) else { return Some("it calls a function that is not there".to_owned()) };
     let name = &function.name;
     let why = if !facts::is_own(oid) {
@@ -115,6 +122,9 @@ fn refused(oid: pg_sys::Oid) -> Option<String> {
 
 /// Values are of the server's own types: those of others have functions of their own.
 fn types(n: Node<'_>) -> Result<(), String> {
+    if n.get::<pg_sys::Var>().is_some_and(|v| v.varattno == ROW_PLACE) {
+        return Err("it finds rows by their place, which is another one in the sample".to_owned());
+    }
     let found = if let Some(value) = n.get::<pg_sys::Const>() {
         value.consttype
     } else if let Some(param) = n.get::<pg_sys::Param>() {
@@ -128,6 +138,10 @@ fn types(n: Node<'_>) -> Result<(), String> {
     } else {
         return Ok(());
     };
+    own_type(found)
+}
+
+fn own_type(found: pg_sys::Oid) -> Result<(), String> {
     if facts::is_own(found) {
         return Ok(());
     }

@@ -77,7 +77,8 @@ impl<'a> Bench<'a> {
             return Err(Problem::new("XX000", "the table is not in the sample").into());
         };
         // What the server refuses beyond all judgement is a reason as well.
-        let outcome = subtransaction(false, || execute::apart(|| Ok(self.all_runs(replayed, target))));
+        let outcome =
+            timeout::contained(|| subtransaction(false, || execute::apart(|| Ok(self.all_runs(replayed, target)))));
         Ok(outcome.unwrap_or_else(|error| Err(execute::said(execute::first(error)))))
     }
 
@@ -101,11 +102,12 @@ impl<'a> Bench<'a> {
 
     fn parse<'t>(&self, text: &str) -> std::result::Result<Node<'t>, String> {
         // What is no SQL with parameters in it (`interval $1`) is some with constants.
-        let parsed = tree::raw(text).or_else(|first| tree::raw(&replace_parameters(text)).map_err(|_| first));
-        let nodes = parsed.map_err(execute::said)?;
+        let parsed = tree::raw(text).map(|nodes| (nodes, false));
+        let repaired = |first| tree::raw(&replace_parameters(text)).map(|nodes| (nodes, true)).map_err(|_| first);
+        let (nodes, repaired) = parsed.or_else(repaired).map_err(execute::said)?;
         let [one] = nodes.as_slice() else { return Err("its text is not one statement".to_owned()) };
         let one = statement(*one);
-        redirect(one, &|schema, name| {
+        redirect(one, repaired, &|schema, name| {
             let name = match schema {
                 Some(schema) => TableName::new(schema, name),
                 None => self.schema.find_unqualified(name)?.name.clone(),

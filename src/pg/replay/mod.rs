@@ -8,21 +8,21 @@
 
 mod designs;
 mod execute;
-mod facts;
-mod guard;
+pub mod facts;
+pub mod guard;
 mod measure;
 mod redirect;
 mod samples;
 mod sources;
 mod statements;
-mod tables;
-mod timeout;
+pub mod tables;
+pub mod timeout;
 mod values;
 
 use super::archive::Backup;
 use super::error::Result;
 use super::ffi::{self, Session};
-use super::{ledger, precheck, querylog};
+use super::{catalog, ledger, precheck, querylog};
 use foreshard_core::key::Families;
 use foreshard_core::model::plan::Class;
 use foreshard_core::model::{Candidate, Config, KeyColumns, Method, Problem, ReplayConfig, TableName};
@@ -51,6 +51,12 @@ pub struct Outcome {
 /// 25006 where nothing can be created, 42704 without such a plan, 55000 without statements, and those of the backup.
 pub fn replay(plan_id: i64, replay: &ReplayConfig, session: &Session) -> Result<Vec<Outcome>> {
     precheck::writable("replay a plan")?;
+    if !catalog::may_create_temporary()? {
+        return Err(Problem::new("42501", "permission denied to create temporary tables in this database")
+            .detail("A replay builds its sample in temporary tables.")
+            .hint("The database's owner can GRANT TEMPORARY ON DATABASE.")
+            .into());
+    }
     let (plan, document) = ledger::plan(plan_id)?;
     let path = ledger::backup_of(plan_id)?.unwrap_or_default();
     let config = Config::read(&document)?;

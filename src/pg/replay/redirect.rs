@@ -5,7 +5,7 @@
 //! the statement is judged by [`super::guard`].
 
 use crate::pg::compat;
-use crate::pg::create::nodes::{alias, append, cast, palloc_text, parameter, writable};
+use crate::pg::create::nodes::{alias, append, become_parameter, cast, palloc_text, writable};
 use crate::pg::definition::lookup;
 use crate::pg::tree::{Node, items, known_children, node, strings, text};
 use pgrx::pg_sys::{self, A_Expr_Kind, NodeTag};
@@ -30,21 +30,22 @@ pub fn statement(n: Node<'_>) -> Node<'_> {
     node(inner).unwrap_or(n)
 }
 
-/// Changes the tree, which must be parsed for this use.
+/// Changes the tree, which must be parsed for this use. `repaired`: constants stand in place of parameters, `'$1'` for `$1`.
 ///
 /// # Errors
 /// Why the statement is not replayed.
-pub fn redirect(statement: Node<'_>, standing: &Standing<'_>) -> Result<(), String> {
+pub fn redirect(statement: Node<'_>, repaired: bool, standing: &Standing<'_>) -> Result<(), String> {
     let select = statement.tag() == NodeTag::T_SelectStmt;
     let writes = matches!(statement.tag(), NodeTag::T_InsertStmt | NodeTag::T_UpdateStmt | NodeTag::T_DeleteStmt);
     if !select && !writes && compat::merge_with(statement).is_none() {
         return Err("it is not a SELECT, INSERT, UPDATE, DELETE or MERGE".to_owned());
     }
-    Visit { standing }.node(statement, &[], 0)
+    Visit { standing, repaired }.node(statement, &[], 0)
 }
 
 struct Visit<'a> {
     standing: &'a Standing<'a>,
+    repaired: bool,
 }
 
 impl Visit<'_> {
@@ -60,7 +61,18 @@ impl Visit<'_> {
             NodeTag::T_LockingClause => return Ok(()),
             NodeTag::T_ColumnRef => short_name(n),
             NodeTag::T_TypeName => own_type(n)?,
-            NodeTag::T_TypeCast => restore_parameter(n),
+            NodeTag::T_A_Const => {
+                if self.repaired {
+                    restore_parameter(n);
+                }
+                return Ok(());
+            }
+            // The walker passes over the types of its columns.
+            NodeTag::T_RangeTableFunc => {
+                let columns = n.get::<pg_sys::RangeTableFunc>().map_or(std::ptr::null_mut(), |f| f.columns);
+                let types = items(columns).filter_map(|c| c.get::<pg_sys::RangeTableFuncCol>());
+                types.filter_map(|c| node(c.typeName)).try_for_each(own_type)?;
+            }
             _ => own_names(n)?,
         }
         let Some(with) = with_clause(n).and_then(node) else {
@@ -141,13 +153,10 @@ fn short_name(n: Node<'_>) {
     }
 }
 
-/// `interval $1` is no SQL; it was read as `interval '$1'`, and becomes `$1::interval`.
+/// `interval $1` is no SQL: such a text was read with constants, which become parameters again.
 fn restore_parameter(n: Node<'_>) {
-    if let Some(value) = writable::<pg_sys::TypeCast>(n) {
-        let constant = node(value.arg).filter(|a| a.tag() == NodeTag::T_A_Const).and_then(compat::constant_text);
-        if let Some(number) = constant.and_then(|c| c.strip_prefix('$')?.parse().ok()) {
-            value.arg = parameter(number);
-        }
+    if let Some(number) = compat::constant_text(n).and_then(|c| c.strip_prefix('$')?.parse().ok()) {
+        become_parameter(n, number);
     }
 }
 

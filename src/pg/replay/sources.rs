@@ -88,6 +88,8 @@ impl Finder<'_> {
             }
         } else if let Some(any) = n.get::<pg_sys::ScalarArrayOpExpr>() {
             self.listed(any, levels);
+        } else if let Some(link) = n.get::<pg_sys::SubLink>() {
+            self.linked(link, levels);
         } else if let Some(targets) = merge_action_targets(n) {
             let result = levels.last().map_or(0, |q| result_of(q));
             self.assigned(targets, result, 0, levels);
@@ -158,6 +160,28 @@ impl Finder<'_> {
                 self.bounded(turned, column, left);
             }
             (None, None) => {}
+        }
+    }
+
+    /// `column IN (SELECT other …)`: the test names the outputs by number.
+    fn linked<'t>(&mut self, link: &'t pg_sys::SubLink, levels: &Levels<'t>) {
+        let Some(query) = node(link.subselect).and_then(|q| q.get::<pg_sys::Query>()) else { return };
+        let Some(test) = node(link.testexpr).and_then(|t| t.get::<pg_sys::OpExpr>()) else { return };
+        let mut args = items(test.args).map(plain);
+        let (Some(column), Some(output)) = (args.next(), args.next().and_then(|p| p.get::<pg_sys::Param>())) else {
+            return;
+        };
+        if facts::operator_name(test.opno) != "=" || output.paramkind != ParamKind::PARAM_SUBLINK {
+            return;
+        }
+        let mut inner = levels.clone();
+        inner.push(query);
+        let target = items(query.targetList)
+            .filter_map(|t| t.get::<pg_sys::TargetEntry>())
+            .find(|t| i64::from(t.resno) == i64::from(output.paramid));
+        let other = target.and_then(|t| node(t.expr)).and_then(|t| self.column(t, &inner));
+        if let (Some(a), Some(b)) = (self.column(column, levels), other) {
+            self.found.ties.push((a.0, b.0));
         }
     }
 

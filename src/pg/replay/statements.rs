@@ -40,7 +40,7 @@ pub fn replayed(
     }
     if found.is_empty() {
         return Err(Problem::new("55000", format!("no logged statement touches {source}: there is nothing to replay"))
-            .detail(format!("The plan was looked up in its {}.", log.basis.trim_end_matches('.')))
+            .detail(format!("The plan stands on this: {}.", log.basis.trim_end_matches('.')))
             .hint("Plan with a query log that has statements of the table, in the config's \"query_log\".")
             .into());
     }

@@ -60,7 +60,13 @@ pub fn build(definition: &Definition, pool: &Pool, design: &Design, number: usiz
     }
     Spi::run(&format!("ANALYZE pg_temp.{name}"))?;
     let oid = oid_of(&name)?;
-    Ok(Standing { oid: oid.to_u32(), leaves: leaves(oid)?, name })
+    Standing::of(name, oid)
+}
+
+impl Standing {
+    pub fn of(name: String, oid: pg_sys::Oid) -> Result<Self> {
+        Ok(Self { oid: oid.to_u32(), leaves: leaves(oid)?, name })
+    }
 }
 
 fn names(columns: &[String]) -> String {
@@ -160,10 +166,11 @@ fn leaves(table: pg_sys::Oid) -> Result<BTreeMap<u32, usize>> {
 pub fn sorted(name: &str, column: &str) -> Result<Vec<String>> {
     let column = quote_ident(column);
     let query = format!(
-        "SELECT v::pg_catalog.text FROM (SELECT DISTINCT {column} FROM pg_temp.{name}) AS d (v) WHERE v IS NOT NULL ORDER BY v"
+        "SELECT v::pg_catalog.text FROM (SELECT DISTINCT {column} FROM pg_temp.{name}) AS d (v) WHERE v IS NOT NULL ORDER BY d.v"
     );
-    Spi::connect(|client| {
-        let rows = client.select(&query, None, &[])?;
+    // A reading query would see the table as it was before it was filled.
+    Spi::connect_mut(|client| {
+        let rows = client.update(&query, None, &[])?;
         Ok(rows
             .map(|row| row.get::<String>(1))
             .collect::<std::result::Result<Vec<_>, _>>()?

@@ -5,6 +5,8 @@
 #![allow(unsafe_code)]
 
 use crate::pg::error::Result;
+use crate::pg::ffi::problem_of;
+use pgrx::pg_sys::panic::CaughtError;
 use pgrx::{PgSqlErrorCode, PgTryBuilder, check_for_interrupts, pg_sys};
 use std::cell::Cell;
 use std::ffi::c_int;
@@ -48,6 +50,7 @@ pub fn within<T>(ms: u32, work: impl FnOnce() -> Result<T>) -> Result<Option<T>>
         check_for_interrupts!();
         outcome
     }))
+    .catch_others(reason_unless_final)
     // Where it has not fired, somebody wants the whole call to end.
     .catch_when(PgSqlErrorCode::ERRCODE_QUERY_CANCELED, move |error| match timer.stop() {
         true => Ok(None),
@@ -63,6 +66,20 @@ pub fn within<T>(ms: u32, work: impl FnOnce() -> Result<T>) -> Result<Option<T>>
         }
     })
     .execute()
+}
+
+/// Does the work, which undoes itself where it fails. An ERROR of any kind is one of the statement, even where another call
+/// would end by it (memory that cannot be had, an internal error): a log must not be able to end its replay.
+///
+/// # Errors
+/// Those of the work; who wants us to stop still ends the whole call.
+pub fn contained<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    PgTryBuilder::new(AssertUnwindSafe(work)).catch_others(reason_unless_final).execute()
+}
+
+fn reason_unless_final<T>(error: CaughtError) -> Result<T> {
+    let problem = problem_of(&error);
+    if problem.sqlstate.starts_with("57") { error.rethrow() } else { Err(problem.into()) }
 }
 
 /// Whether it has fired, once that is known.
