@@ -6,6 +6,7 @@ mod definition;
 mod ffi;
 mod parse;
 mod query_log;
+mod replay;
 mod route;
 mod show;
 mod texts;

@@ -21,6 +21,15 @@ LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'explain_wrapper'
 COMMENT ON FUNCTION foreshard.explain(pg_catalog.int8) IS
     'tells a plan in words: what was chosen, because of what, and what was not';
 
+CREATE FUNCTION foreshard.replay(plan_id pg_catalog.int8, config pg_catalog.jsonb DEFAULT '{}')
+RETURNS TABLE (rank pg_catalog.int4, method pg_catalog.text, shard_key pg_catalog.text[], shard_count pg_catalog.int4,
+               statement pg_catalog.int8, query pg_catalog.text, calls_share pg_catalog.float8, predicted pg_catalog.text,
+               predicted_shards pg_catalog.float8, shards pg_catalog.float8, latency_ms pg_catalog.float8,
+               runs pg_catalog.int4, not_replayed pg_catalog.text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'replay_wrapper';
+COMMENT ON FUNCTION foreshard.replay(pg_catalog.int8, pg_catalog.jsonb) IS
+    'runs the logged statements on a sharded sample of the backup: what a plan predicts of them beside what they met';
+
 CREATE FUNCTION foreshard.verify_table(relation pg_catalog.regclass)
 RETURNS TABLE (shard pg_catalog.regclass, node pg_catalog.text, rows pg_catalog.int8, misplaced_rows pg_catalog.int8,
                checksum pg_catalog.text, ok pg_catalog.bool)

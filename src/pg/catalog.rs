@@ -94,6 +94,11 @@ pub fn may_create_in(schema: &str) -> Result<bool> {
     .unwrap_or(false))
 }
 
+pub fn may_create_temporary() -> Result<bool> {
+    Ok(one("SELECT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')", &[])?
+        .unwrap_or(false))
+}
+
 pub fn role_exists(name: &str) -> Result<bool> {
     exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = $1)", name)
 }

@@ -4,7 +4,7 @@
 use pgrx::pg_sys;
 use std::ffi::{c_char, c_void};
 
-type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
+pub type Walker = unsafe extern "C-unwind" fn(*mut pg_sys::Node, *mut c_void) -> bool;
 
 unsafe extern "C-unwind" {
     #[cfg_attr(
@@ -12,6 +12,15 @@ unsafe extern "C-unwind" {
         link_name = "raw_expression_tree_walker_impl"
     )]
     fn raw_expression_tree_walker(node: *mut pg_sys::Node, walker: Option<Walker>, context: *mut c_void) -> bool;
+    #[cfg_attr(any(feature = "pg16", feature = "pg17", feature = "pg18"), link_name = "expression_tree_walker_impl")]
+    fn expression_tree_walker(node: *mut pg_sys::Node, walker: Option<Walker>, context: *mut c_void) -> bool;
+    #[cfg_attr(any(feature = "pg16", feature = "pg17", feature = "pg18"), link_name = "query_tree_walker_impl")]
+    fn query_tree_walker(
+        query: *mut pg_sys::Query,
+        walker: Option<Walker>,
+        context: *mut c_void,
+        flags: std::ffi::c_int,
+    ) -> bool;
 }
 
 /// Calls `walker` for each child of a raw expression node.
@@ -22,6 +31,104 @@ pub unsafe fn walk_raw_expression(node: *mut pg_sys::Node, walker: Walker, conte
     // SAFETY: passed on from the caller. The guard turns an ERROR of the server (a stack that ends, a node that the walker
     // does not know) into a panic, as pgrx does for the functions that it declares: no frame of ours is jumped over.
     unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| raw_expression_tree_walker(node, Some(walker), context)) }
+}
+
+/// The same for an analyzed expression node.
+///
+/// # Safety
+/// `node` is a valid node of an analyzed query; `context` is what `walker` expects.
+pub unsafe fn walk_expression(node: *mut pg_sys::Node, walker: Walker, context: *mut c_void) -> bool {
+    // SAFETY: as above.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| expression_tree_walker(node, Some(walker), context)) }
+}
+
+/// The same for a query: its expressions, the contents of its range table, its sort and group clauses.
+///
+/// # Safety
+/// `query` is a valid analyzed query; `context` is what `walker` expects.
+pub unsafe fn walk_query(query: *mut pg_sys::Query, walker: Walker, context: *mut c_void) -> bool {
+    let flags = pg_sys::QTW_EXAMINE_SORTGROUP as std::ffi::c_int;
+    // SAFETY: as above.
+    unsafe { pg_sys::ffi::pg_guard_ffi_boundary(|| query_tree_walker(query, Some(walker), context, flags)) }
+}
+
+/// Parse analysis of a statement whose parameters may have any type: `types` and `count` are given and grow.
+///
+/// # Safety
+/// All pointers are valid; `types` is null or a palloc'd array of `count`.
+pub unsafe fn analyze(
+    statement: *mut pg_sys::RawStmt,
+    text: *const c_char,
+    types: *mut *mut pg_sys::Oid,
+    count: *mut std::ffi::c_int,
+) -> *mut pg_sys::Query {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        #[cfg(feature = "pg14")]
+        return pg_sys::parse_analyze_varparams(statement, text, types, count);
+        #[cfg(not(feature = "pg14"))]
+        pg_sys::parse_analyze_varparams(statement, text, types, count, std::ptr::null_mut())
+    }
+}
+
+/// Runs a started executor to its end.
+///
+/// # Safety
+/// `query` went through ExecutorStart.
+pub unsafe fn run_executor(query: *mut pg_sys::QueryDesc) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::ExecutorRun(query, pg_sys::ScanDirection::ForwardScanDirection, 0, true);
+        #[cfg(feature = "pg18")]
+        pg_sys::ExecutorRun(query, pg_sys::ScanDirection::ForwardScanDirection, 0);
+    }
+}
+
+/// The columns that the actions of a MERGE set, with their new values; MERGE came with 15.
+pub fn merge_action_targets(node: super::tree::Node<'_>) -> Option<*mut pg_sys::List> {
+    #[cfg(feature = "pg14")]
+    {
+        let _has_none = node;
+        None
+    }
+    #[cfg(not(feature = "pg14"))]
+    node.get::<pg_sys::MergeAction>().map(|action| action.targetList)
+}
+
+/// The WITH clause of a MERGE.
+pub fn merge_with(node: super::tree::Node<'_>) -> Option<*mut pg_sys::WithClause> {
+    #[cfg(feature = "pg14")]
+    {
+        let _has_none = node;
+        None
+    }
+    #[cfg(not(feature = "pg14"))]
+    node.get::<pg_sys::MergeStmt>().map(|merge| merge.withClause)
+}
+
+/// An expression of SQL/JSON, which 16 and 17 brought.
+pub fn is_json(tag: pg_sys::NodeTag) -> bool {
+    #[cfg(any(feature = "pg17", feature = "pg18"))]
+    if tag == pg_sys::NodeTag::T_JsonExpr {
+        return true;
+    }
+    #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+    if tag == pg_sys::NodeTag::T_JsonConstructorExpr {
+        return true;
+    }
+    let _others = tag;
+    false
+}
+
+/// The statement reads or writes rows by itself: SELECT, INSERT, UPDATE, DELETE, MERGE.
+pub fn is_dml(command: pg_sys::CmdType::Type) -> bool {
+    use pg_sys::CmdType::{CMD_DELETE, CMD_INSERT, CMD_SELECT, CMD_UPDATE};
+    #[cfg(not(feature = "pg14"))]
+    if command == pg_sys::CmdType::CMD_MERGE {
+        return true;
+    }
+    matches!(command, CMD_SELECT | CMD_INSERT | CMD_UPDATE | CMD_DELETE)
 }
 
 /// The characters of a String node: a `Value` until 14, a node of its own since.

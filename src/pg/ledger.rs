@@ -43,6 +43,16 @@ pub fn plan(id: i64) -> Result<(Plan, Value)> {
     })
 }
 
+/// The backup that a stored plan was made for.
+pub fn backup_of(id: i64) -> Result<Option<String>> {
+    Spi::connect(|client| {
+        match client.select("SELECT backup FROM foreshard._plans WHERE id = $1", Some(1), &[id.into()])?.next() {
+            Some(row) => Ok(row.get(1)?),
+            None => Ok(None),
+        }
+    })
+}
+
 /// A restore that is done: the job, the table and its shards. Gives the job's number.
 pub fn record_restore(done: &Restored<'_>) -> Result<i64> {
     forget_dropped()?;

@@ -16,6 +16,7 @@ pub mod parse;
 mod precheck;
 mod prepare;
 pub mod querylog;
+pub mod replay;
 mod request;
 mod restore;
 pub mod settings;

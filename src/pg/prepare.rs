@@ -17,7 +17,7 @@ use foreshard_core::model::workload::SameValues;
 use foreshard_core::model::{Config, Layout, Plan, Problem, TableName, TableProfile};
 use foreshard_core::plan::{PairedColumns, PlacedTable, PlanInput, TableSize, paired_columns, plan_with, with_notes};
 use foreshard_core::route::{self, HashType};
-use foreshard_core::workload::{self, AnalyzeOptions};
+use foreshard_core::workload;
 use std::collections::BTreeMap;
 
 /// A plan, stored, with what is needed to execute it.
@@ -137,14 +137,8 @@ fn make_plan(
         }
         _ => None,
     };
-    let options = AnalyzeOptions {
-        min_calls: request.config.min_calls.unwrap_or(0.0),
-        profile: request.config.workload,
-        interrupts: interrupts(),
-        utility_tracked: log.utility_tracked,
-    };
     pgrx::debug1!("analysing {} log entries over {} tables", log.entries.len(), schema.tables.len());
-    let mut workload = workload::analyze(&schema, &log.entries, &options);
+    let mut workload = log.analyze(&schema, &request.config);
     pgrx::debug1!("planning {source} by {} statements", workload.statements.len());
     let mut likeness = None;
     let mut basis = log.basis;

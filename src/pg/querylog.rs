@@ -5,9 +5,11 @@
 use super::error::{Error, Result};
 use super::{catalog, ffi, parse};
 use foreshard_core::model::workload::LogEntry;
-use foreshard_core::model::{Config, Problem, TableName};
+use foreshard_core::model::{Config, Problem, Schema, TableName, Workload};
+use foreshard_core::workload::{self, AnalyzeOptions};
 use pgrx::prelude::*;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 /// Where the statements came from, in words, and the statements; none when there is no log.
 #[derive(Debug)]
@@ -19,6 +21,17 @@ pub struct QueryLog {
 }
 
 impl QueryLog {
+    /// The statements, resolved against the schema, as the config wants them read.
+    pub fn analyze(&self, schema: &Schema, config: &Config) -> Workload {
+        let options = AnalyzeOptions {
+            min_calls: config.min_calls.unwrap_or(0.0),
+            profile: config.workload,
+            interrupts: ffi::interrupts(),
+            utility_tracked: self.utility_tracked,
+        };
+        workload::analyze(schema, &self.entries, &options)
+    }
+
     fn none(basis: &str) -> Self {
         Self { basis: basis.to_owned(), entries: Vec::new(), utility_tracked: None }
     }
@@ -60,7 +73,44 @@ fn extension_view() -> Result<Option<TableName>> {
     })
 }
 
+/// The whole texts of some statements: a log entry keeps the head of its own. Of several texts with one identity the first
+/// in the order of texts.
+pub fn texts(config: &Config, schema: Option<&str>, ids: &[i64]) -> Result<BTreeMap<i64, String>> {
+    let (name, live) = match config.query_log.as_deref() {
+        Some("off") => return Ok(BTreeMap::new()),
+        Some(name) => (catalog::resolve_name(name, schema)?, false),
+        None => match extension_view()? {
+            Some(name) => (name, true),
+            None => return Ok(BTreeMap::new()),
+        },
+    };
+    let query = format!(
+        "SELECT id, pg_catalog.min(text COLLATE \"C\") FROM ({}) AS log (id, text) WHERE id = ANY ($1) GROUP BY id",
+        statements_of(&name, live)?
+    );
+    let fetched = ffi::subtransaction(true, || {
+        Spi::connect(|client| {
+            let rows = client.select(&query, None, &[ids.to_vec().into()])?;
+            let rows = rows.map(|row| Ok(row.get(1)?.zip(row.get(2)?)));
+            Ok(rows.filter_map(std::result::Result::transpose).collect::<std::result::Result<_, pgrx::spi::Error>>()?)
+        })
+    });
+    fetched.map_err(|e| unreadable(e, &name))
+}
+
 fn relation(name: &TableName, live: bool) -> Result<QueryLog> {
+    let query = statements_of(name, live)?;
+    let entries = ffi::subtransaction(true, || fetch(&query)).map_err(|e| unreadable(e, name))?;
+    if live && entries.iter().any(|e| e.text == INSUFFICIENT) {
+        pgrx::notice!("some statements of the query log are hidden from this role: grant it pg_read_all_stats");
+    }
+    let what = if live { "pg_stat_statements".to_owned() } else { name.to_string() };
+    let utility_tracked = if live { tracks_utility()? } else { None };
+    Ok(QueryLog { basis: format!("query log {what}"), entries, utility_tracked })
+}
+
+/// The query that gives identity, text, calls, time and rows of each statement.
+fn statements_of(name: &TableName, live: bool) -> Result<String> {
     let Some(oid) = catalog::relation_oid(name)? else {
         return Err(Problem::new("42P01", format!("query log \"{name}\" does not exist"))
             .hint("Name a relation with the columns of pg_stat_statements, or \"off\".")
@@ -94,19 +144,12 @@ fn relation(name: &TableName, live: bool) -> Result<QueryLog> {
     } else {
         ""
     };
-    let query = format!(
+    Ok(format!(
         "SELECT coalesce({id}::pg_catalog.int8, pg_catalog.hashtextextended(l.query::pg_catalog.text COLLATE \"C\", 0)), l.query::pg_catalog.text,
                 l.calls::pg_catalog.float8, l.{time}::pg_catalog.float8, {rows}::pg_catalog.float8
          FROM {} l{here}",
         ffi::quote_table(name)
-    );
-    let entries = ffi::subtransaction(true, || fetch(&query)).map_err(|e| unreadable(e, name))?;
-    if live && entries.iter().any(|e| e.text == INSUFFICIENT) {
-        pgrx::notice!("some statements of the query log are hidden from this role: grant it pg_read_all_stats");
-    }
-    let what = if live { "pg_stat_statements".to_owned() } else { name.to_string() };
-    let utility_tracked = if live { tracks_utility()? } else { None };
-    Ok(QueryLog { basis: format!("query log {what}"), entries, utility_tracked })
+    ))
 }
 
 /// The setting of the log that is being filled; a copy may come from another server.

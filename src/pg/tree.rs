@@ -48,11 +48,18 @@ tagged! {
     TransactionStmt => T_TransactionStmt, VariableSetStmt => T_VariableSetStmt, DefElem => T_DefElem, ReplicaIdentityStmt => T_ReplicaIdentityStmt,
     CreateExtensionStmt => T_CreateExtensionStmt, CreateRangeStmt => T_CreateRangeStmt, GroupingSet => T_GroupingSet,
     CreateEnumStmt => T_CreateEnumStmt, A_Indirection => T_A_Indirection, A_Const => T_A_Const,
-    AccessPriv => T_AccessPriv, PartitionCmd => T_PartitionCmd,
+    AccessPriv => T_AccessPriv, PartitionCmd => T_PartitionCmd, LockingClause => T_LockingClause, ParamRef => T_ParamRef,
+    WithClause => T_WithClause, RangeTableFuncCol => T_RangeTableFuncCol,
+    // What parse analysis makes of them.
+    Query => T_Query, RangeTblEntry => T_RangeTblEntry, TargetEntry => T_TargetEntry, Var => T_Var, Param => T_Param,
+    Const => T_Const, OpExpr => T_OpExpr, ScalarArrayOpExpr => T_ScalarArrayOpExpr, FuncExpr => T_FuncExpr,
+    RelabelType => T_RelabelType, CoerceViaIO => T_CoerceViaIO, ArrayCoerceExpr => T_ArrayCoerceExpr,
+    CollateExpr => T_CollateExpr, ArrayExpr => T_ArrayExpr, RowCompareExpr => T_RowCompareExpr,
+    SortGroupClause => T_SortGroupClause, RangeTblFunction => T_RangeTblFunction,
 }
 
 #[cfg(not(feature = "pg14"))]
-tagged! { MergeStmt => T_MergeStmt, MergeWhenClause => T_MergeWhenClause }
+tagged! { MergeStmt => T_MergeStmt, MergeWhenClause => T_MergeWhenClause, MergeAction => T_MergeAction }
 
 impl<'t> Node<'t> {
     pub fn tag(self) -> NodeTag {
@@ -99,6 +106,19 @@ pub fn len(list: *mut pg_sys::List) -> usize {
     }
 }
 
+/// A list of object numbers; none for other lists.
+pub fn oids(list: *mut pg_sys::List) -> Vec<pg_sys::Oid> {
+    // SAFETY: NIL or a valid list, whose tag says what its elements are.
+    unsafe {
+        match list.as_ref() {
+            Some(found) if found.type_ == NodeTag::T_OidList => {
+                (0..usize::try_from(found.length).unwrap_or(0)).map(|i| (*found.elements.add(i)).oid_value).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
+
 /// A C string field; None for NULL.
 pub fn text(ptr: *const c_char) -> Option<String> {
     // SAFETY: null or a NUL-terminated string made by the parser.
@@ -132,6 +152,32 @@ pub fn table_name(relation: *mut pg_sys::RangeVar, schema: &str) -> Option<Table
 
 /// Children of any expression node, through the server's own walker; empty for nodes that it does not know.
 pub fn children<'t>(parent: Node<'t>) -> Vec<Node<'t>> {
+    known_children(parent).unwrap_or_default()
+}
+
+/// The same; None for nodes that the walker does not know, for those who must not miss any.
+pub fn known_children<'t>(parent: Node<'t>) -> Option<Vec<Node<'t>>> {
+    walked(|collect, found| {
+        // SAFETY: the walker calls `collect` once for each child and keeps nothing.
+        unsafe { super::compat::walk_raw_expression(parent.ptr, collect, found) };
+    })
+}
+
+/// Children of a node that parse analysis made: a query's parts, an expression's arguments. None as above.
+pub fn analyzed_children<'t>(parent: Node<'t>) -> Option<Vec<Node<'t>>> {
+    walked(|collect, found| {
+        // SAFETY: as above; a query has a walker of its own.
+        unsafe {
+            if parent.tag() == NodeTag::T_Query {
+                super::compat::walk_query(parent.ptr.cast(), collect, found);
+            } else {
+                super::compat::walk_expression(parent.ptr, collect, found);
+            }
+        }
+    })
+}
+
+fn walked<'t>(walk: impl FnOnce(super::compat::Walker, *mut c_void)) -> Option<Vec<Node<'t>>> {
     #[pgrx::pg_guard]
     unsafe extern "C-unwind" fn collect(child: *mut pg_sys::Node, found: *mut c_void) -> bool {
         if !child.is_null() {
@@ -141,14 +187,13 @@ pub fn children<'t>(parent: Node<'t>) -> Vec<Node<'t>> {
         false
     }
     let mut found: Vec<*mut pg_sys::Node> = Vec::new();
-    let walked = PgTryBuilder::new(AssertUnwindSafe(|| {
-        // SAFETY: the walker calls `collect` once for each child and keeps nothing.
-        unsafe { super::compat::walk_raw_expression(parent.ptr, collect, (&raw mut found).cast()) };
+    let known = PgTryBuilder::new(AssertUnwindSafe(|| {
+        walk(collect, (&raw mut found).cast());
         true
     }))
     .catch_when(pgrx::PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, |_| false)
     .execute();
-    if walked { found.into_iter().filter_map(node).collect() } else { Vec::new() }
+    known.then(|| found.into_iter().filter_map(node).collect())
 }
 
 /// Parses `text` with the server's own grammar and hands the statements to `read`; the trees are gone afterwards.

@@ -5,6 +5,7 @@ mod backup_checksum;
 mod backup_format;
 mod backup_profile;
 mod backup_rows;
+mod backup_sampler;
 mod backup_script;
 mod backup_sizes;
 mod count;

@@ -4,7 +4,8 @@
 //! panics on any of them. A restore walks through it in this order: [`mod@format`] tells what a file is, [`script`] cuts a
 //! dump into its statements and the rows of its COPY sections, [`rows`] cuts those into fields, [`profile`] counts what
 //! is in the columns, and [`checksum`] remembers what was there, so that the shards can be compared with it.
-//! How large the tables are whose rows nobody reads, [`sizes`] tells from what is stored, with [`toc`] for archives.
+//! How large the tables are whose rows nobody reads, [`sizes`] tells from what is stored, with [`toc`] for archives;
+//! [`sampler`] keeps a few rows for a replay.
 
 pub mod checksum;
 pub mod format;
@@ -12,6 +13,7 @@ mod lexer;
 mod outline;
 pub mod profile;
 pub mod rows;
+pub mod sampler;
 pub mod script;
 pub mod sizes;
 pub mod toc;

@@ -5,6 +5,7 @@ use super::subject::{Basis, Subject};
 use super::visits::visits;
 use crate::model::Method;
 use crate::model::plan::{Class, Evidence, Fanout, StatementClass};
+use crate::model::words::round4;
 use crate::model::workload::{StatementUse, TableUse};
 
 /// Which shards a statement visits.
@@ -47,7 +48,7 @@ pub(super) fn fanouts(subject: &Subject<'_>, key: &[String], method: Method, cou
         fanout.scatter += weighed.weight * runs.scatter;
     }
     let [reads, writes] = both.map(|(f, total)| {
-        let of = |w: f64| if total > 0.0 { crate::model::words::round4(w / total) } else { 0.0 };
+        let of = |w: f64| if total > 0.0 { round4(w / total) } else { 0.0 };
         Fanout { single: of(f.single), multi: of(f.multi), scatter: of(f.scatter) }
     });
     (reads, writes)
@@ -59,13 +60,15 @@ pub(super) fn classes(subject: &Subject<'_>, key: &[String], method: Method, cou
         return Vec::new();
     }
     let of = |w: &Weighed<'_>| {
-        let runs = visits(subject, &w.statement, key, method, count).runs;
+        let visits = visits(subject, &w.statement, key, method, count);
+        let runs = visits.runs;
         let class = match () {
             () if runs.single >= runs.multi.max(runs.scatter) => Class::Single,
             () if runs.multi >= runs.scatter => Class::Multi,
             () => Class::Scatter,
         };
-        StatementClass { id: w.statement.id, class, share: crate::model::words::round4(w.weight) }
+        let shards = round4(1.0 + visits.further);
+        StatementClass { id: w.statement.id, class, shards, share: round4(w.weight) }
     };
     let mut out: Vec<StatementClass> = subject.statements.iter().map(of).collect();
     out.sort_by(|a, b| b.share.total_cmp(&a.share).then(a.id.cmp(&b.id)));

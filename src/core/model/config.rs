@@ -3,6 +3,7 @@
 use super::plan::Method;
 use super::problem::Problem;
 use super::workload::WorkloadProfile;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
@@ -154,19 +155,7 @@ impl Config {
     /// Reads the config, every problem of it at once: each field is read alone, so that one wrong field does not hide
     /// the next.
     pub fn read(document: &Value) -> Result<Self, Vec<Problem>> {
-        let Value::Object(fields) = document else {
-            return Err(vec![
-                Problem::new("22023", "config must be a JSON object")
-                    .detail(format!("It is a JSON {}.", kind_of(document)))
-                    .hint("Write for example '{\"shard_count\": 8}'."),
-            ]);
-        };
-        let problems: Vec<Problem> = fields.iter().filter_map(|(name, value)| read_field(name, value).err()).collect();
-        if !problems.is_empty() {
-            return Err(problems);
-        }
-        let config: Self = serde_json::from_value(document.clone())
-            .map_err(|e| vec![Problem::new("22023", "config cannot be read").detail(sentence(&e.to_string()))])?;
+        let config: Self = read_fields(document, "{\"shard_count\": 8}")?;
         let problems = config.out_of_range();
         if problems.is_empty() { Ok(config) } else { Err(problems) }
     }
@@ -210,9 +199,26 @@ pub const MAX_KEY_COLUMNS: usize = 32;
 /// One megabyte: below it, a shard is mostly page headers and catalog rows.
 pub const MIN_SHARD_SIZE: u64 = 1 << 20;
 
-fn read_field(name: &str, value: &Value) -> Result<(), Problem> {
+/// A document of named fields, every problem of it at once.
+pub(super) fn read_fields<T: DeserializeOwned>(document: &Value, example: &str) -> Result<T, Vec<Problem>> {
+    let Value::Object(fields) = document else {
+        return Err(vec![
+            Problem::new("22023", "config must be a JSON object")
+                .detail(format!("It is a JSON {}.", kind_of(document)))
+                .hint(format!("Write for example '{example}'.")),
+        ]);
+    };
+    let problems: Vec<Problem> = fields.iter().filter_map(|(name, value)| read_field::<T>(name, value).err()).collect();
+    if !problems.is_empty() {
+        return Err(problems);
+    }
+    serde_json::from_value(document.clone())
+        .map_err(|e| vec![Problem::new("22023", "config cannot be read").detail(sentence(&e.to_string()))])
+}
+
+fn read_field<T: DeserializeOwned>(name: &str, value: &Value) -> Result<(), Problem> {
     let alone = Value::Object(Map::from_iter([(name.to_owned(), value.clone())]));
-    serde_json::from_value::<Config>(alone).map(drop).map_err(|e| {
+    serde_json::from_value::<T>(alone).map(drop).map_err(|e| {
         let text = e.to_string();
         match text.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected one of ")) {
             Some((field, valid)) if field == name => Problem::new("22023", format!("unknown config field \"{name}\""))
@@ -232,7 +238,7 @@ fn sentence(text: &str) -> String {
     };
     let expected = match expected {
         "" => String::new(),
-        "u32" | "i64" => ", expected a whole number".to_owned(),
+        "u32" | "i64" | "u64" | "usize" => ", expected a whole number".to_owned(),
         "f64" => ", expected a number".to_owned(),
         "a string" | "string or map" => ", expected a text".to_owned(),
         "a sequence" => ", expected a list".to_owned(),

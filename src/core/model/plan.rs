@@ -227,6 +227,9 @@ pub enum Class {
 pub struct StatementClass {
     pub id: i64,
     pub class: Class,
+    /// Shards of the table that it is expected to visit, at the candidate's count; 0 where another version did not say.
+    #[serde(default)]
+    pub shards: f64,
     /// Of the weight of all statements on the table, 0..=1.
     pub share: f64,
 }

@@ -7,14 +7,14 @@
 //! before a single row is read.
 
 mod carry;
-mod nodes;
+pub mod nodes;
 mod rewrite;
 mod run;
 mod steps;
 mod table;
 
 pub use carry::{Carried, carry};
-pub use run::{Builder, rehearse};
+pub use run::{Builder, bound_clause, rehearse};
 pub use steps::Phase;
 
 use super::definition::Definition;

@@ -42,6 +42,50 @@ pub fn range_var(table: &TableName) -> *mut pg_sys::RangeVar {
     unsafe { pg_sys::makeRangeVar(palloc_text(&table.schema), palloc_text(&table.name), -1) }
 }
 
+/// `AS name`.
+pub fn alias(name: &str) -> *mut pg_sys::Alias {
+    // SAFETY: makeAlias copies the name; the result is of the current memory context.
+    unsafe { pg_sys::makeAlias(cstring(name).as_ptr(), std::ptr::null_mut()) }
+}
+
+/// `value::pg_catalog.type_name`.
+pub fn cast(value: *mut pg_sys::Node, type_name: &str) -> *mut pg_sys::Node {
+    let cast = make::<pg_sys::TypeCast>();
+    // SAFETY: just made, zeroed; the type's name is a list of String nodes.
+    unsafe {
+        (*cast).arg = value;
+        (*cast).typeName = pg_sys::makeTypeNameFromNameList(name_list(&["pg_catalog", type_name]));
+        (*cast).location = -1;
+    }
+    cast.cast()
+}
+
+/// Makes `$number` of a constant, where it stands.
+pub fn become_parameter(constant: Node<'_>, number: i32) {
+    const { assert!(std::mem::size_of::<pg_sys::ParamRef>() <= std::mem::size_of::<pg_sys::A_Const>()) };
+    if constant.tag() == NodeTag::T_A_Const {
+        // SAFETY: the tag says what it is, which is the larger of the two; the tree was parsed for this use.
+        unsafe {
+            constant.as_ptr().cast::<pg_sys::ParamRef>().write(pg_sys::ParamRef {
+                type_: NodeTag::T_ParamRef,
+                number,
+                location: -1,
+            });
+        }
+    }
+}
+
+/// A statement as parse analysis takes it.
+pub fn raw_statement(statement: *mut pg_sys::Node) -> *mut pg_sys::RawStmt {
+    let raw = make::<pg_sys::RawStmt>();
+    // SAFETY: just made, zeroed.
+    unsafe {
+        (*raw).stmt = statement;
+        (*raw).stmt_location = -1;
+    }
+    raw
+}
+
 /// Mutable access to a node that was just parsed for this use.
 pub fn writable<'t, T: tree::Tagged>(n: Node<'t>) -> Option<&'t mut T> {
     // SAFETY: the tag says that it is a T; nobody else holds the tree, which was parsed by `prepare`.

@@ -94,7 +94,7 @@ impl<'a> Builder<'a> {
 }
 
 /// `FOR VALUES …` or `DEFAULT`, as CREATE TABLE … PARTITION OF takes it.
-fn bound_clause(bound: &Bound) -> String {
+pub fn bound_clause(bound: &Bound) -> String {
     let side = |values: &Option<Vec<String>>, open: &str| match values {
         Some(values) => values.iter().map(|v| quote_literal(v)).collect::<Vec<_>>().join(", "),
         None => open.to_owned(),

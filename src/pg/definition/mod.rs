@@ -10,7 +10,7 @@ mod facts;
 mod like;
 mod read;
 
-pub use columns::{inline_constraints, is_deferred_to_after_load};
+pub use columns::{inline_constraints, is_deferred_to_after_load, lookup};
 pub use like::like_table;
 pub use read::Reader;
 

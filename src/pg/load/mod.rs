@@ -8,7 +8,7 @@ mod verify;
 
 pub use copy::{Loaded, load};
 pub use pairs::same_values;
-pub use reading::profile;
+pub use reading::{Reading, profile};
 pub use verify::content;
 
 use super::error::Result;
