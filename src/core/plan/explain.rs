@@ -36,7 +36,7 @@ pub fn explain(plan: &Plan) -> String {
         page.part("Together", &together(joint, &plan.source.schema), 3);
     }
     if let Some(text) = transactions(plan) {
-        page.part("Transactions", &text, 2);
+        page.part("Transactions", &text, 1);
     }
     page.part("Stands on", &stands_on(plan), 3);
     if let Some(confidence) = &plan.confidence {
@@ -119,7 +119,7 @@ fn together(joint: &JointChoice, schema: &str) -> String {
     parts.join("; ") + "."
 }
 
-/// How many transactions stay on one shard, and how transactions were told.
+/// How many of the table's transactions stay on one shard, and how transactions were told.
 fn transactions(plan: &Plan) -> Option<String> {
     let shares = plan.candidates.get(plan.chosen)?.evidence.transactions?;
     let how = match plan.transaction_kinds {
@@ -127,7 +127,7 @@ fn transactions(plan: &Plan) -> Option<String> {
         n => format!("{} inferred from call counts and foreign keys", counted(n as u64, "kind")),
     };
     let single = percent(shares.all.single);
-    Some(format!("{single} of those that use the table stay on one shard ({how})."))
+    Some(format!("{single} stay on one shard ({how})."))
 }
 
 fn level(level: Level) -> &'static str {
