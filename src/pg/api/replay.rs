@@ -3,16 +3,16 @@
 use crate::pg::error::Error;
 use crate::pg::ffi::Session;
 use crate::pg::replay::{Outcome, replay as run};
-use foreshard_core::model::ReplayConfig;
 use foreshard_core::model::plan::Class;
+use foreshard_core::model::{Problem, ReplayConfig};
 use pgrx::JsonB;
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
 fn replay(
-    plan_id: i64,
-    config: JsonB,
+    plan_id: Option<i64>,
+    config: Option<JsonB>,
 ) -> TableIterator<
     'static,
     (
@@ -32,11 +32,12 @@ fn replay(
     ),
 > {
     let session = Session::begin();
-    let outcomes =
-        ReplayConfig::read(&config.0).map_err(Error::from).and_then(|config| run(plan_id, &config, &session));
+    let document = config.map_or_else(|| serde_json::Value::Object(serde_json::Map::new()), |config| config.0);
+    let id = plan_id.ok_or_else(|| Error::from(Problem::new("22004", "the plan's number must not be null")));
+    let outcomes = id.and_then(|id| run(id, &ReplayConfig::read(&document)?, &session));
     match outcomes {
         Ok(outcomes) => TableIterator::new(outcomes.into_iter().map(row)),
-        Err(error) => error.raise(&format!("replay of plan {plan_id}")),
+        Err(error) => error.raise(&format!("replay of plan {}", plan_id.unwrap_or_default())),
     }
 }
 
