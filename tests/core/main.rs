@@ -14,6 +14,7 @@ mod interrupts;
 mod joint_corpus;
 mod joint_search;
 mod key_split;
+mod key_visits;
 mod place;
 mod plan_choices;
 mod plan_confidence;

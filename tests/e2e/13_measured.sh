@@ -25,10 +25,17 @@ check "the probe sees what is known" "$(grep -oE '^-- [0-9]+:' "$measure/known.s
 known_to_be_off() {
     case $* in
         # Ten of a user's tweets may lie on one shard, by chance; for the few users that nearly all ask for they do not.
-        'twitter '*' tweets reads') ;;
+        'twitter primary tweets reads' | 'twitter runner-up tweets reads') ;;
+        # One supplier is looked up: that of the largest revenue, which no key tells.
+        'tpch primary supplier reads') ;;
         *) return 1 ;;
     esac
 }
+
+# A question that looks rows up for a join visits the shards that these few rows are on, instead of all. How few they are is a
+# matter of the data's size, which is a hundredth of what is planned for, and whether it looks them up one of the server's plan:
+# for such questions only the share of one shard is compared.
+shares_compared() { [ "$1" = tpch ] && echo 1 || echo 3; }
 
 # One line of the table, and what is wrong with it.
 compare() {
@@ -46,9 +53,10 @@ compare() {
         SELECT name, format('%s(%s) %s', method, array_to_string(shard_key, ','), shards), kind,
                (SELECT string_agg(round(p, 1)::text, ' / ' ORDER BY n) FROM unnest(predicted) WITH ORDINALITY AS s (p, n)),
                (SELECT string_agg(round(m, 1)::text, ' / ' ORDER BY n) FROM unnest(measured) WITH ORDINALITY AS s (m, n)),
-               (SELECT round(max(abs(p - m)), 1) FROM unnest(predicted, measured) AS s (p, m))
+               (SELECT round(max(abs(p - m)), 1) FROM unnest(predicted[:$(shares_compared "$name")], measured[:$(shares_compared "$name")]) AS s (p, m))
         FROM measure.tables ORDER BY name, kind" "$database")
-    printf '%-15s %-10s %-48s %20s %20s\n' "$name" "$kind" "transactions" "" "$(sql main "
+    predicted=$(sql main "SELECT round(single::numeric, 1) FROM measure.predicted_transactions" "$database")
+    printf '%-15s %-10s %-48s %20s %20s\n' "$name" "$kind" "transactions" "$predicted" "$(sql main "
         SELECT round((100 * sum(weight * single) / sum(weight))::numeric, 1) FROM measure.transactions" "$database")" >>"$work/table"
 }
 

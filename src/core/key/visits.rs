@@ -133,6 +133,9 @@ impl Asked<'_> {
         {
             return Some(wanted);
         }
+        if found.limited.is_some() {
+            return None;
+        }
         let others = !found.matched.is_empty() || !found.listed.is_empty() || found.ranged.iter().any(|c| c != first);
         if others || self.statement.tables.len() > 1 {
             return None;
@@ -161,10 +164,11 @@ impl Asked<'_> {
 
     /// Rows that are read until the LIMIT is reached.
     fn wanted(self) -> Option<f64> {
-        self.found.limited.map(|limit| match limit {
-            Limit::Statement => per_call(self.statement, self.statement.rows).max(1.0),
-            Limit::Subquery => PAGE_ROWS,
-        })
+        match self.found.limited? {
+            Limit::Statement => Some(per_call(self.statement, self.statement.rows).max(1.0)),
+            Limit::Subquery => Some(PAGE_ROWS),
+            Limit::Nothing => None,
+        }
     }
 
     /// Rows of the table that have the pinned values; of all columns but one.

@@ -140,19 +140,21 @@ pub struct TableUse {
     /// It sets every column, as object mappers do that save a whole row: most of the values are what they were.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub rewritten: bool,
-    /// Set where rows are taken only until a LIMIT has enough of them: the table is read by itself, and nothing needs all
-    /// rows first but an order by columns, which are in `ordered`.
+    /// The query level that reads it has a LIMIT.
     pub limited: Option<Limit>,
 }
 
-/// Whose LIMIT it is.
+/// What a LIMIT ends. Rows are taken only until it has enough of them where a level reads nothing else and nothing needs all
+/// rows first, but perhaps an order by columns, which are in `ordered`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Limit {
-    /// The statement's: its rows are those of the table.
+    /// The statement's reading: its rows are those of the table.
     Statement,
-    /// A subquery's, of whose rows the log tells nothing.
+    /// A subquery's reading, of whose rows the log tells nothing.
     Subquery,
+    /// Nothing: it picks among rows that were all read.
+    Nothing,
 }
 
 impl TableUse {

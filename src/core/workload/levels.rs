@@ -164,8 +164,8 @@ impl<'a> Walker<'a, '_> {
         }
         let grouped = self.grouped(query);
         let ordered = self.ordered(query);
-        if ordered.len() == query.order_by.len() {
-            self.stops(query);
+        if query.limited {
+            self.limit(query, ordered.len() == query.order_by.len());
         }
         self.seen.ordered.extend(ordered);
         let body = self.outputs(query, &grouped);

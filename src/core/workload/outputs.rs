@@ -3,7 +3,7 @@
 use super::families::is_time;
 use super::levels::Walker;
 use super::predicates::Operand;
-use super::scope::{Body, Item, MAX_OUTPUTS, Node, Output, Source, is_open};
+use super::scope::{Body, MAX_OUTPUTS, Node, Output, Source, is_open};
 use crate::model::schema::Table;
 use crate::model::statement::{Expr, Query, StatementKind};
 use crate::model::workload::Limit;
@@ -53,17 +53,18 @@ impl<'a> Walker<'a, '_> {
         found
     }
 
-    /// A LIMIT that ends the reading of the level's only relation. An expression may have an aggregate in it, which needs
-    /// all rows.
-    pub(super) fn stops(&mut self, query: &Query) {
+    /// What the level's LIMIT ends. An expression may have an aggregate in it, which needs all rows, as does an order by
+    /// anything but columns.
+    pub(super) fn limit(&mut self, query: &Query, by_columns: bool) {
         let needs_all = query.distinct || !query.group_by.is_empty() || query.having.is_some();
-        if !query.limited || needs_all || !query.outputs.iter().all(|(_, e)| plain(e)) {
-            return;
-        }
-        if let [Item { reference: Some(reference), .. }] = self.items() {
-            let limit = if self.depth() == 0 { Limit::Statement } else { Limit::Subquery };
-            self.seen.limited.insert(*reference, limit);
-        }
+        let passes = by_columns && !needs_all && query.outputs.iter().all(|(_, e)| plain(e)) && self.items().len() == 1;
+        let limit = match (passes, self.depth()) {
+            (false, _) => Limit::Nothing,
+            (true, 0) => Limit::Statement,
+            (true, _) => Limit::Subquery,
+        };
+        let read: Vec<usize> = self.items().iter().filter_map(|i| i.reference).collect();
+        self.seen.limited.extend(read.into_iter().map(|reference| (reference, limit)));
     }
 
     /// The column that an output shows. Anything else is not looked into: it is walked with the outputs.

@@ -2,8 +2,8 @@
 
 -- A text as the query log and the scripts have it, with everything that the log replaces by a parameter as `?`.
 CREATE FUNCTION measure.shape(query text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
-    SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(query,
-        '''[^'']*''', '?', 'g'), '(^|[^:]):[a-z_]\w*', '\1?', 'g'), '\$\d+', '?', 'g'), '\m\d+(\.\d+)?\M', '?', 'g'), '\s+', ' ', 'g')
+    SELECT regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(regexp_replace(query,
+        'extract\(\w+ ', 'extract(? ', 'g'), '''[^'']*''', '?', 'g'), '(^|[^:]):[a-z_]\w*', '\1?', 'g'), '\$\d+', '?', 'g'), '\m\d+(\.\d+)?\M', '?', 'g'), '\s+', ' ', 'g')
 $$;
 
 -- The log's identity of each statement of the scripts.
@@ -39,6 +39,12 @@ FROM measure.predictions p CROSS JOIN (VALUES ('reads', false), ('writes', true)
 JOIN (SELECT name, writes, sum(runs) AS runs,
              ARRAY[100 * sum(weight * single) / sum(weight), 100 * sum(weight * multi) / sum(weight), 100 * sum(weight * scatter) / sum(weight)]::numeric[] AS measured
       FROM measure.classes GROUP BY name, writes) AS m ON m.name = p.name AND m.writes = kind.writes;
+
+-- Single-shard transactions of the whole design, in percent, where plans tell them: by the plan that was made last, beside all the
+-- other tables.
+CREATE VIEW measure.predicted_transactions AS
+SELECT 100 * (p.plan #>> ARRAY['candidates', p.plan ->> 'chosen', 'evidence', 'design_transactions', 'all', 'single'])::float8 AS single
+FROM foreshard._plans p JOIN foreshard._tables t ON t.plan_id = p.id ORDER BY p.id DESC LIMIT 1;
 
 -- A transaction is as often in the load as its script's weight says.
 CREATE VIEW measure.transactions AS
