@@ -1,8 +1,8 @@
 //! Workloads in which the obvious key is the wrong one, each for another reason.
 
 use crate::planner_world::*;
-use foreshard_core::model::Table;
 use foreshard_core::model::workload::TableUse;
+use foreshard_core::model::{Table, WorkloadProfile};
 
 /// An UPDATE in which an object mapper writes the whole row, as it was read.
 fn saved(found: TableUse, columns: &[&str]) -> TableUse {
@@ -95,4 +95,27 @@ fn the_explanation_names_the_ways_out_and_what_is_ruled_out() {
         "{text}"
     );
     assert!(text.contains("hash on state, 8 shards, ruled out: 22 % of the calls change state"), "{text}");
+}
+
+#[test]
+fn what_is_small_today_is_not_taken_for_small_beside_a_table_that_grows() {
+    let dimension = table("product", &["product_no", "brand:text"], &["product_no"]);
+    let fact = |name: &str| table(name, &["order_no:bigint", "product_no", "price:numeric"], &[]);
+    let log = Log::default().report(
+        10.0,
+        9_000.0,
+        vec![
+            t("sales").join("order_no", "returns", "order_no").join("product_no", "product", "product_no"),
+            t("returns").join("order_no", "sales", "order_no"),
+            t("product").join("product_no", "sales", "product_no"),
+        ],
+    );
+    let world = World::new(vec![dimension, fact("sales"), fact("returns")], log.build(WorkloadProfile::Olap))
+        .sized(&[("sales", 150_000, 4_300_000), ("returns", 30_000, 630_000), ("product", 2_000, 22_000)])
+        .profiled(profile(2_000, 11, &[("product_no", 2_000), ("brand", 50)]))
+        .config(serde_json::json!({"growth": 100}));
+    let plan = world.plan("product");
+    assert_eq!(choice(&plan), "reference()", "{}", table_of(&plan));
+    let beside: Vec<bool> = plan.joint.unwrap().tables.iter().map(|t| t.method.shards()).collect();
+    assert_eq!(beside, [true, true], "both facts outgrow one node");
 }

@@ -297,7 +297,6 @@ fn follower(
     let own = Demand {
         rows: subject_rows(subject, input),
         text_bytes: context.bytes(&subject.table.name).map(|b| b as u64),
-        growth: 1.0,
         throughput: None,
         concurrency: None,
         indexes: subject.table.unique_keys.len(),
