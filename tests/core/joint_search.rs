@@ -1,5 +1,6 @@
 //! The search against every design there is.
 
+use foreshard_core::model::Interrupts;
 use foreshard_core::plan::search::Costs;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -48,6 +49,19 @@ proptest! {
         let found = costs.minimize(&[], 0);
         let best = brute_force(&costs);
         prop_assert!(found.lower_bound <= best + 1e-6 && best <= found.cost + 1e-6);
+    }
+
+    #[test]
+    fn an_outline_has_a_design_and_a_bound_for_every_first_choice(costs in costs()) {
+        let outline = costs.outline(Interrupts::default(), &[vec![0; costs.own.len()]]);
+        prop_assert_eq!(outline.len(), costs.own[0].len());
+        for (value, found) in outline.iter().enumerate() {
+            let (rest, constant) = costs.given_first(value);
+            let best = brute_force(&rest) + constant;
+            prop_assert_eq!(found.design[0], value);
+            prop_assert!((costs.of(&found.design) - found.cost).abs() < 1e-9);
+            prop_assert!(found.lower_bound <= best + 1e-6 && best <= found.cost + 1e-6);
+        }
     }
 
     #[test]

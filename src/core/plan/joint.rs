@@ -93,24 +93,31 @@ impl<'a> Joint<'a> {
 
     /// For every value of the target the cheapest design that contains it.
     pub fn complete(&self, allowed: &[bool]) -> Vec<Completed> {
-        let starts: Vec<Vec<usize>> = self.starts().into_iter().map(|s| s.into_iter().skip(1).collect()).collect();
-        let minimize = |value: usize, budget: u64| {
+        let whole = self.starts();
+        let starts: Vec<Vec<usize>> = whole.iter().map(|s| s.iter().skip(1).copied().collect()).collect();
+        let minimize = |value: usize| {
             let (rest, constant) = self.costs.given_first(value);
-            let mut found = rest.minimize_unless(self.context.interrupts, &starts, budget);
+            let mut found = rest.minimize_unless(self.context.interrupts, &starts, BUDGET);
             found.design.insert(0, value);
             Found { cost: found.cost + constant, lower_bound: found.lower_bound + constant, ..found }
         };
         let all = self.variables.len() <= SMALL;
         let target = self.variables.first().map_or(0, |v| v.values.len());
-        let mut found: Vec<Found> = (0..target).map(|value| minimize(value, if all { BUDGET } else { 0 })).collect();
-        // In a large schema only what might be the best is searched to the end.
+        let mut found: Vec<Found> =
+            if all { (0..target).map(minimize).collect() } else { self.costs.outline(self.context.interrupts, &whole) };
+        // In a large schema only what might be the best is searched to the end, and where the end is not reached for the most
+        // promising it would prove nothing for the others; nor is it fair that one is searched better than the next.
         let mut order: Vec<usize> = (0..target).filter(|at| allowed.get(*at) == Some(&true)).collect();
         let bound = |found: &[Found], at: usize| found.get(at).map_or(0.0, |f| f.lower_bound);
         order.sort_by(|a, b| bound(&found, *a).total_cmp(&bound(&found, *b)).then(a.cmp(b)));
         for at in order.into_iter().filter(|_| !all) {
             let best = found.iter().zip(allowed).filter(|f| *f.1).map(|f| f.0.cost).fold(f64::INFINITY, f64::min);
             if let Some(open) = found.get_mut(at).filter(|f| !f.exact() && f.lower_bound < best) {
-                *open = minimize(at, BUDGET);
+                let searched = minimize(at);
+                if !searched.exact() {
+                    break;
+                }
+                *open = searched;
             }
         }
         // The best option is proven to be that only as far as no other one could be better.

@@ -94,45 +94,43 @@ impl Costs {
 
     /// The same, unless it is interrupted.
     pub fn minimize_unless(&self, interrupts: Interrupts, starts: &[Vec<usize>], budget: u64) -> Found {
-        let kept = self.undominated(interrupts);
+        let kept = self.undominated(interrupts, 0);
         let (rest, constant) = self.restricted(&kept);
-        let inner = |start: &Vec<usize>| -> Vec<usize> {
-            let place = |(values, at): (&Vec<usize>, &usize)| values.iter().position(|v| v == at).unwrap_or(0);
-            kept.iter().zip(start).map(place).collect()
-        };
-        let starts: Vec<Vec<usize>> = starts.iter().map(inner).collect();
+        let starts: Vec<Vec<usize>> = starts.iter().map(|start| reduce::inner(&kept, start)).collect();
         let found = rest.branch_and_bound(interrupts, &starts, budget);
-        let value = |(values, at): (&Vec<usize>, &usize)| values.get(*at).copied().unwrap_or(0);
         Found {
-            design: kept.iter().zip(&found.design).map(value).collect(),
+            design: reduce::outer(&kept, &found.design),
             cost: found.cost + constant,
             lower_bound: found.lower_bound + constant,
         }
     }
 
+    /// For every value of the first variable a cheap design that contains it, by descent alone, and a bound: all bounds
+    /// come from one dual, so that this takes little more than one of them would by itself.
+    pub fn outline(&self, interrupts: Interrupts, starts: &[Vec<usize>]) -> Vec<Found> {
+        let kept = self.undominated(interrupts, 1);
+        let (rest, constant) = self.restricted(&kept);
+        let starts: Vec<Vec<usize>> =
+            starts.iter().map(|start| reduce::inner(&kept, start).into_iter().skip(1).collect()).collect();
+        let mut dual = rest.clone();
+        dual.raise(interrupts, f64::INFINITY);
+        let first = dual.own.first().map(Vec::as_slice).unwrap_or_default();
+        let others = dual.bound() - least(first.iter().copied());
+        let of = |(value, own): (usize, &f64)| {
+            let (given, fixed) = rest.given_first(value);
+            let (mut design, cost) = given.descend_from(interrupts, &starts, &given.neighbours());
+            design.insert(0, value);
+            let cost = cost + fixed + constant;
+            Found { design: reduce::outer(&kept, &design), cost, lower_bound: (others + own + constant).min(cost) }
+        };
+        first.iter().enumerate().map(of).collect()
+    }
+
     fn branch_and_bound(&self, interrupts: Interrupts, starts: &[Vec<usize>], budget: u64) -> Found {
         let neighbours = self.neighbours();
-        let mut best = self.descend(interrupts, vec![0; self.own.len()], &neighbours);
-        for start in starts.iter().filter(|s| s.len() == self.own.len()) {
-            let other = self.descend(interrupts, start.clone(), &neighbours);
-            if other.1 < best.1 - EPSILON {
-                best = other;
-            }
-        }
+        let mut best = self.descend_from(interrupts, starts, &neighbours);
         let mut dual = self.clone();
-        let mut bound = dual.bound();
-        for _ in 0..SWEEPS {
-            if bound >= best.1 - EPSILON {
-                break;
-            }
-            dual.sweep(interrupts);
-            let next = dual.bound();
-            let gain = next - bound;
-            bound = bound.max(next);
-            if gain < ENOUGH * (1.0 + bound.abs()) {
-                break;
-            }
-        }
+        let bound = dual.raise(interrupts, best.1);
         if bound >= best.1 - EPSILON {
             return Found { design: best.0, cost: best.1, lower_bound: best.1 };
         }
@@ -145,6 +143,41 @@ impl Costs {
         }
         let lower_bound = if exhausted { bound.min(best.1) } else { best.1 };
         Found { design: best.0, cost: best.1, lower_bound }
+    }
+
+    /// Shifts costs until the bound has come up to `wanted`, or rises no more.
+    fn raise(&mut self, interrupts: Interrupts, wanted: f64) -> f64 {
+        let mut bound = self.bound();
+        for _ in 0..SWEEPS {
+            if bound >= wanted - EPSILON {
+                break;
+            }
+            self.sweep(interrupts);
+            let next = self.bound();
+            let gain = next - bound;
+            bound = bound.max(next);
+            if gain < ENOUGH * (1.0 + bound.abs()) {
+                break;
+            }
+        }
+        bound
+    }
+
+    /// The best that descent finds, from the values named first and from `starts`.
+    fn descend_from(
+        &self,
+        interrupts: Interrupts,
+        starts: &[Vec<usize>],
+        neighbours: &[Vec<Neighbour<'_>>],
+    ) -> (Vec<usize>, f64) {
+        let mut best = self.descend(interrupts, vec![0; self.own.len()], neighbours);
+        for start in starts.iter().filter(|s| s.len() == self.own.len()) {
+            let other = self.descend(interrupts, start.clone(), neighbours);
+            if other.1 < best.1 - EPSILON {
+                best = other;
+            }
+        }
+        best
     }
 
     fn neighbours(&self) -> Vec<Vec<Neighbour<'_>>> {

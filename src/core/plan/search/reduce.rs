@@ -9,13 +9,13 @@ const ROUNDS: usize = 4;
 
 impl Costs {
     /// The values of each variable that some design may need: a value is left out when another one of its variable is
-    /// cheaper whatever the neighbours do (dead-end elimination: Goldstein 1994).
-    pub(super) fn undominated(&self, interrupts: Interrupts) -> Vec<Vec<usize>> {
+    /// cheaper whatever the neighbours do (dead-end elimination: Goldstein 1994). The first `whole` variables keep all.
+    pub(super) fn undominated(&self, interrupts: Interrupts, whole: usize) -> Vec<Vec<usize>> {
         let neighbours = self.neighbours();
         let mut kept: Vec<Vec<usize>> = self.own.iter().map(|values| (0..values.len()).collect()).collect();
         for _ in 0..ROUNDS {
             let mut dropped = false;
-            for variable in 0..kept.len() {
+            for variable in whole..kept.len() {
                 interrupts.check();
                 let near = neighbours.get(variable).map(Vec::as_slice).unwrap_or_default();
                 let own = self.own.get(variable).map(Vec::as_slice).unwrap_or_default();
@@ -71,4 +71,13 @@ impl Costs {
             own.iter_mut().zip(costs).for_each(|(own, cost)| *own += cost);
         }
     }
+}
+
+/// A design over the values that are kept, and back.
+pub(super) fn inner(kept: &[Vec<usize>], design: &[usize]) -> Vec<usize> {
+    kept.iter().zip(design).map(|(values, at)| values.iter().position(|v| v == at).unwrap_or(0)).collect()
+}
+
+pub(super) fn outer(kept: &[Vec<usize>], design: &[usize]) -> Vec<usize> {
+    kept.iter().zip(design).map(|(values, at)| values.get(*at).copied().unwrap_or(0)).collect()
 }
