@@ -17,6 +17,7 @@ mod key_split;
 mod place;
 mod plan_choices;
 mod plan_confidence;
+mod plan_levels;
 mod plan_overrides;
 mod plan_tpcc;
 mod plan_traps;
