@@ -53,7 +53,8 @@ CREATE TABLE foreshard._tables (
     shard_key   pg_catalog.text[] NOT NULL,
     backup      pg_catalog.text NOT NULL,
     checksum    pg_catalog.text,
-    restored_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now()
+    restored_at pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    within      pg_catalog.jsonb
 );
 COMMENT ON TABLE foreshard._tables IS 'restored tables and the strategy that they were restored with';
 
@@ -63,6 +64,7 @@ CREATE TABLE foreshard._shards (
     ordinal  pg_catalog.int4 NOT NULL,
     node     pg_catalog.text NOT NULL,
     bound    pg_catalog.jsonb NOT NULL,
+    within   pg_catalog.jsonb,
     UNIQUE (relation, ordinal)
 );
 COMMENT ON TABLE foreshard._shards IS 'the shards of restored tables and the nodes that they were placed on';

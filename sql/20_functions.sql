@@ -3,7 +3,7 @@
 CREATE FUNCTION restore_table(target pg_catalog.text, backup pg_catalog.text, config pg_catalog.jsonb DEFAULT '{}')
 RETURNS TABLE (job_id pg_catalog.int8, plan_id pg_catalog.int8, relation pg_catalog.regclass, method pg_catalog.text,
                shard_key pg_catalog.text[], shard_count pg_catalog.int4, rows pg_catalog.int8,
-               seconds pg_catalog.float8, notes pg_catalog.jsonb)
+               seconds pg_catalog.float8, notes pg_catalog.jsonb, within pg_catalog.jsonb)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'restore_table_wrapper';
 COMMENT ON FUNCTION restore_table(pg_catalog.text, pg_catalog.text, pg_catalog.jsonb) IS
     'restores one table of a backup into the shards that its query log, its rows and the nodes ask for';
@@ -11,7 +11,7 @@ COMMENT ON FUNCTION restore_table(pg_catalog.text, pg_catalog.text, pg_catalog.j
 CREATE FUNCTION foreshard.plan_restore(target pg_catalog.text, backup pg_catalog.text, config pg_catalog.jsonb DEFAULT '{}')
 RETURNS TABLE (rank pg_catalog.int4, chosen pg_catalog.bool, method pg_catalog.text, shard_key pg_catalog.text[],
                shard_count pg_catalog.int4, cost pg_catalog.float8, because pg_catalog.text, rejected pg_catalog.text,
-               evidence pg_catalog.jsonb, plan_id pg_catalog.int8)
+               evidence pg_catalog.jsonb, plan_id pg_catalog.int8, within pg_catalog.jsonb)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'plan_restore_wrapper';
 COMMENT ON FUNCTION foreshard.plan_restore(pg_catalog.text, pg_catalog.text, pg_catalog.jsonb) IS
     'says what restore_table would do with the same arguments: one row for each candidate layout, best first';

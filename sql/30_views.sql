@@ -9,7 +9,8 @@ SELECT id AS plan_id, made_at, made_by, target, backup,
        plan OPERATOR(pg_catalog.#>>) '{layout,method}' AS method,
        ARRAY(SELECT pg_catalog.jsonb_array_elements_text(plan OPERATOR(pg_catalog.#>) '{layout,key}')) AS shard_key,
        (plan OPERATOR(pg_catalog.#>>) '{count,count}')::pg_catalog.int4 AS shard_count,
-       plan OPERATOR(pg_catalog.->>) 'hash' AS hash
+       plan OPERATOR(pg_catalog.->>) 'hash' AS hash,
+       plan OPERATOR(pg_catalog.#>) '{layout,within}' AS within
 FROM foreshard._plans;
 COMMENT ON VIEW foreshard.plans IS 'stored plans; foreshard.explain(plan_id) tells one in words';
 
@@ -19,12 +20,17 @@ FROM foreshard._jobs;
 COMMENT ON VIEW foreshard.jobs IS 'long pieces of work, done or under way';
 
 CREATE VIEW foreshard.shards AS
-SELECT s.relation, s.shard, s.node, pg_catalog.pg_get_expr(c.relpartbound, c.oid) AS bound,
+SELECT s.relation, s.shard, s.node,
+       pg_catalog.pg_get_expr(c.relpartbound, c.oid) OPERATOR(pg_catalog.||)
+           CASE WHEN p.oid OPERATOR(pg_catalog.<>) s.relation
+                THEN ' WITHIN ' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(p.relpartbound, p.oid) ELSE '' END AS bound,
        CASE WHEN c.reltuples OPERATOR(pg_catalog.>=) 0 THEN c.reltuples::pg_catalog.int8 END AS rows,
        pg_catalog.pg_total_relation_size(s.shard) AS bytes
 FROM foreshard._shards s
-JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) s.shard AND c.relispartition;
-COMMENT ON VIEW foreshard.shards IS 'the shards of restored tables: node, bound, rows as last analyzed, bytes with indexes';
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) s.shard AND c.relispartition
+JOIN pg_catalog.pg_inherits i ON i.inhrelid OPERATOR(pg_catalog.=) c.oid
+JOIN pg_catalog.pg_class p ON p.oid OPERATOR(pg_catalog.=) i.inhparent;
+COMMENT ON VIEW foreshard.shards IS 'the shards of restored tables: node, bound (within that of its part, for two levels), rows as last analyzed, bytes with indexes';
 
 CREATE VIEW foreshard.tables AS
 SELECT t.relation, t.method, t.shard_key,
@@ -32,7 +38,7 @@ SELECT t.relation, t.method, t.shard_key,
             ELSE (SELECT pg_catalog.count(*)::pg_catalog.int4 FROM foreshard._shards s
                   JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) s.shard AND c.relispartition
                   WHERE s.relation OPERATOR(pg_catalog.=) t.relation) END AS shard_count,
-       t.plan_id, t.job_id, t.backup, t.checksum, t.restored_at
+       t.plan_id, t.job_id, t.backup, t.checksum, t.restored_at, t.within
 FROM foreshard._tables t
 WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) t.relation);
 COMMENT ON VIEW foreshard.tables IS 'restored tables with the strategy that they were restored with';

@@ -12,6 +12,7 @@ mod confidence;
 mod explain;
 pub mod joint;
 mod layout;
+mod levels;
 mod notes;
 mod options;
 pub mod search;
@@ -35,7 +36,15 @@ pub const VERSION: u32 = 1;
 #[derive(Debug, Clone, PartialEq)]
 pub struct PlacedTable {
     pub table: TableName,
+    /// Of one level: see [`PlacedTable::new`].
     pub layout: Layout,
+}
+
+impl PlacedTable {
+    /// Of a table of two levels other tables can follow the one that spreads its rows over the nodes.
+    pub fn new(table: TableName, layout: &Layout) -> Self {
+        Self { table, layout: layout.spread() }
+    }
 }
 
 /// The same plan with notes that are known only once its layout is, before its own.

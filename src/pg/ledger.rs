@@ -72,8 +72,8 @@ pub fn record_restore(done: &Restored<'_>) -> Result<i64> {
     let relation = require_oid(done.target)?;
     let key: Vec<String> = plan.layout.key.iter().cloned().collect();
     Spi::run_with_args(
-        "INSERT INTO foreshard._tables (relation, plan_id, job_id, method, shard_key, backup, checksum)
-         VALUES ($1::pg_catalog.regclass, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO foreshard._tables (relation, plan_id, job_id, method, shard_key, backup, checksum, within)
+         VALUES ($1::pg_catalog.regclass, $2, $3, $4, $5, $6, $7, $8)",
         &[
             relation.into(),
             done.plan_id.into(),
@@ -82,23 +82,29 @@ pub fn record_restore(done: &Restored<'_>) -> Result<i64> {
             key.into(),
             done.backup.into(),
             done.checksum.map(str::to_owned).into(),
+            document(&plan.layout.within).into(),
         ],
     )?;
     for (shard, name) in plan.layout.shards.iter().zip(done.shards) {
-        let bound = serde_json::to_value(&shard.bound).unwrap_or(Value::Null);
         Spi::run_with_args(
-            "INSERT INTO foreshard._shards (relation, shard, ordinal, node, bound)
-             VALUES ($1::pg_catalog.regclass, $2::pg_catalog.regclass, $3, $4, $5)",
+            "INSERT INTO foreshard._shards (relation, shard, ordinal, node, bound, within)
+             VALUES ($1::pg_catalog.regclass, $2::pg_catalog.regclass, $3, $4, $5, $6)",
             &[
                 relation.into(),
                 require_oid(name)?.into(),
                 i32::try_from(shard.ordinal).unwrap_or(i32::MAX).into(),
                 shard.node.clone().into(),
-                JsonB(bound).into(),
+                JsonB(serde_json::to_value(&shard.bound).unwrap_or(Value::Null)).into(),
+                document(&shard.within).into(),
             ],
         )?;
     }
     Ok(job)
+}
+
+/// NULL for what is not there.
+fn document<T: serde::Serialize>(value: &Option<T>) -> Option<JsonB> {
+    value.as_ref().and_then(|v| serde_json::to_value(v).ok()).map(JsonB)
 }
 
 /// What [`record_restore`] writes down.

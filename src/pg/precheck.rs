@@ -2,7 +2,7 @@
 
 use super::archive::Backup;
 use super::catalog;
-use super::create::shard_name;
+use super::create::{part_name, shard_name};
 use super::definition::{Definition, Definitions, PartKind};
 use super::error::Result;
 use super::request::Request;
@@ -65,15 +65,17 @@ pub fn target(request: &Request) -> Result<Vec<Problem>> {
     Ok(problems)
 }
 
-/// The names of the plan's shards are free.
+/// The names of the plan's shards and inner partitions are free.
 pub fn shard_names(plan: &Plan) -> Result<Vec<Problem>> {
     let mut problems = Vec::new();
-    for shard in &plan.layout.shards {
-        let name = shard_name(&plan.target, shard.ordinal);
+    let shards = plan.layout.shards.iter().map(|s| (shard_name(&plan.target, s.ordinal), "shard", s.ordinal));
+    let parts = plan.layout.within.iter().flat_map(|_| (0..).zip(plan.layout.parts()));
+    let parts = parts.map(|(number, _)| (part_name(&plan.target, number), "part", number));
+    for (name, what, number) in parts.chain(shards) {
         if let Some(kind) = catalog::relation_kind(&name)? {
             problems.push(
                 Problem::new("42P07", format!("relation \"{name}\" already exists"))
-                    .detail(format!("It is {kind}, and shard {} of the table needs its name.", shard.ordinal))
+                    .detail(format!("It is {kind}, and {what} {number} of the table needs its name."))
                     .hint("Drop or rename it first."),
             );
         }

@@ -213,7 +213,7 @@ fn neighbours(source: &TableName, target: &TableName) -> Result<(Vec<PlacedTable
         .into_iter()
         .map(|(table, plan)| {
             let size = TableSize { rows: plan.rows, bytes: plan.text_bytes };
-            (PlacedTable { table: table.clone(), layout: plan.layout }, (table, size))
+            (PlacedTable::new(table.clone(), &plan.layout), (table, size))
         })
         .unzip())
 }

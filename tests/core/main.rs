@@ -18,6 +18,7 @@ mod key_visits;
 mod place;
 mod plan_choices;
 mod plan_confidence;
+mod plan_levels;
 mod plan_overrides;
 mod plan_tpcc;
 mod plan_traps;

@@ -65,6 +65,8 @@ pub(crate) fn t(table: &str) -> TableUse {
 pub(crate) trait Uses: Sized {
     fn pin(self, columns: &[&str]) -> Self;
     fn range(self, columns: &[&str]) -> Self;
+    /// Limited from below only.
+    fn above(self, columns: &[&str]) -> Self;
     fn join(self, column: &str, other: &str, other_column: &str) -> Self;
     fn set(self, columns: &[&str]) -> Self;
 }
@@ -77,6 +79,11 @@ impl Uses for TableUse {
     }
     fn range(mut self, columns: &[&str]) -> Self {
         self.ranged = strings(columns);
+        self
+    }
+    fn above(mut self, columns: &[&str]) -> Self {
+        self = self.range(columns);
+        self.above = strings(columns);
         self
     }
     fn join(mut self, column: &str, other: &str, other_column: &str) -> Self {
@@ -116,6 +123,13 @@ impl Log {
     pub(crate) fn delete(self, calls: f64, mut one: TableUse) -> Self {
         one.written = true;
         self.add(StatementKind::Delete, calls, calls * 0.3, vec![one])
+    }
+    /// A DELETE of old rows that takes so many at a time.
+    pub(crate) fn retention(mut self, calls: f64, rows_each: f64, table: &str, column: &str) -> Self {
+        self = self.delete(calls, t(table).range(&[column]));
+        let last = self.0.iter_mut().last().unwrap();
+        (last.rows, last.total_ms) = (calls * rows_each, calls * rows_each * 0.002);
+        self
     }
     pub(crate) fn insert(self, calls: f64, table: &str) -> Self {
         let mut one = t(table);
@@ -263,17 +277,19 @@ pub(crate) fn chosen(plan: &Plan) -> &Candidate {
 /// `hash(customer_id)`, `none()`
 pub(crate) fn choice(plan: &Plan) -> String {
     let candidate = chosen(plan);
-    format!("{}({})", candidate.method.name(), candidate.key.join(","))
+    let within = candidate.within.as_ref().map(|w| format!(" {}({})", w.method.name(), w.key.join(",")));
+    format!("{}({}){}", candidate.method.name(), candidate.key.join(","), within.unwrap_or_default())
 }
 
 /// Candidates with cost and parts, for a failing test.
 pub(crate) fn table_of(plan: &Plan) -> String {
     let line = |c: &Candidate| {
         format!(
-            "{:.3} {}({}) x{} {:?} {:?}",
+            "{:.3} {}({}) {:?} x{} {:?} {:?}",
             c.cost,
             c.method.name(),
             c.key.join(","),
+            c.within.as_ref().map(|w| w.key.join(",")),
             c.shard_count,
             c.rejected,
             c.evidence.cost_parts

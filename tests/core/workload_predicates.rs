@@ -55,6 +55,25 @@ fn what_is_not_an_equality_with_a_value_pins_nothing() {
 }
 
 #[test]
+fn what_is_limited_from_below_only_asks_for_the_newest() {
+    let above = |condition: Expr| -> Vec<String> {
+        let found = uses(&shop(), select(&["t"]).filter(condition));
+        found.into_iter().flat_map(|u| u.above).collect()
+    };
+    let recent = || cmp(col("a"), ">", Expr::Other(vec![call("now", vec![]), val()]));
+    assert_eq!(above(recent()), ["a"]);
+    assert_eq!(above(cmp(val(), "<=", col("a"))), ["a"]);
+    assert_eq!(above(any_of(vec![recent(), cmp(col("a"), ">=", val())])), ["a"]);
+    let other = [cmp(col("a"), "<", val()), cmp(val(), ">", col("a")), between("a"), pin("a")];
+    for other in other {
+        assert_eq!(above(other.clone()), [""; 0]);
+        assert_eq!(above(all_of(vec![recent(), other.clone()])), [""; 0], "{other:?}");
+        assert_eq!(above(any_of(vec![recent(), other.clone()])), [""; 0], "{other:?}");
+        assert_eq!(where_t(any_of(vec![recent(), other])), "t range(a)");
+    }
+}
+
+#[test]
 fn lists_ranges_and_patterns() {
     assert_eq!(where_t(in_list(col("a"), Some(3))), "t list(a)");
     assert_eq!(where_t(in_list(col("a"), None)), "t list(a)");

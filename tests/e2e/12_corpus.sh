@@ -11,7 +11,10 @@ for name in $(corpus); do
     while read -r table key; do
         [ "$key" != - ] || continue
         chosen=$(sql main "
-            SELECT CASE WHEN method IN ('reference', 'none') THEN method ELSE array_to_string(shard_key, ',') END
+            SELECT CASE WHEN method IN ('reference', 'none') THEN method
+                        WHEN within IS NOT NULL
+                        THEN (SELECT string_agg(c, ' and ' ORDER BY c) FROM jsonb_array_elements_text(to_jsonb(shard_key) || (within->'key')) c)
+                        ELSE array_to_string(shard_key, ',') END
             FROM foreshard.plan_restore('new.$table', '$(corpus_backup "$name")',
                  '$corpus_config'::jsonb || '{\"source\": \"public.$table\"}') WHERE chosen" "$name")
         check_match "$name: $table by $key" "^($key)\$" "$chosen"

@@ -32,14 +32,15 @@ check "caught by PL/pgSQL, a refusal ends nothing" "42P07" "$(quiet "CREATE TEMP
     EXCEPTION WHEN OTHERS THEN INSERT INTO said VALUES (SQLSTATE); END\$do\$; TABLE said")"
 
 # The ledger goes with the database.
-quiet "SELECT rows FROM restore_table('public.\"Odd.Name\"', '$backup', '{\"query_log\": \"off\", \"shard_key\": [\"K y\"], \"shard_count\": 2}')" >/dev/null
+quiet "SELECT rows FROM restore_table('public.\"Odd.Name\"', '$backup', '{\"query_log\": \"off\", \"shard_key\": [\"K y\"], \"shard_count\": 4, \"within\": {\"shard_key\": [\"Id\"]}}')" >/dev/null
 ledger() {
-    sql main "SELECT relation, method, shard_key, shard_count, plan_id FROM foreshard.tables ORDER BY relation::text" "$1"
+    sql main "SELECT relation, method, shard_key, within, shard_count, plan_id FROM foreshard.tables ORDER BY relation::text" "$1"
     sql main "SELECT relation, shard, node, bound FROM foreshard.shards ORDER BY shard::text" "$1"
     sql main "SELECT job_id, kind, target, state, rows FROM foreshard.jobs ORDER BY 1" "$1"
     sql main "SELECT plan_id, target, method, shard_key, shard_count, hash FROM foreshard.plans ORDER BY 1" "$1"
     sql main "SELECT md5(foreshard.explain(plan_id)) FROM foreshard.plans ORDER BY plan_id" "$1"
     sql main "SELECT shard, rows, checksum, ok FROM foreshard.verify_table('orders')" "$1"
+    sql main "SELECT shard, rows, checksum, ok FROM foreshard.verify_table('\"Odd.Name\"')" "$1"
 }
 sql main "CREATE DATABASE again"
 on main pg_dump -Fc -f "$(backups main)/whole.dump" postgres
@@ -50,14 +51,14 @@ check "new plans do not take old numbers" "t" "$(sql main "SELECT count(DISTINCT
     WHERE p.plan_id > (SELECT max(plan_id) FROM foreshard.tables)" again)"
 
 sql main "DROP TABLE orders" again
-check "a dropped table is in no view" "\"Odd.Name\"|2" \
+check "a dropped table is in no view" "\"Odd.Name\"|4" \
     "$(sql main "SELECT relation, (SELECT count(*) FROM foreshard.shards) FROM foreshard.tables" again)"
 on main pg_dump -Fp -f "$(backups main)/dropped.sql" again
 check "and leaves no bare OID in a dump" "" \
     "$(sed -n '/^COPY foreshard._\(tables\|shards\)/,/^\\\./p' "$(backups main)/dropped.sql" | grep -P '^\d+\t|\t\d{4,}\t' || true)"
 sql main "CREATE DATABASE third"
 on main psql -XAtq -v ON_ERROR_STOP=1 -d third -o /dev/null -f "$(backups main)/dropped.sql"
-check "that dump is restored as well" "\"Odd.Name\"|2" \
+check "that dump is restored as well" "\"Odd.Name\"|4" \
     "$(sql main "SELECT relation, (SELECT count(*) FROM foreshard.shards) FROM foreshard.tables" third)"
 
 # Transactions of other kinds.

@@ -22,6 +22,9 @@ const HOTTEST_OVER_MEAN: f64 = 1.25;
 /// Shards above which planning is felt. Measured: at 128 hash partitions a point lookup takes 151 µs against 144 at 8,
 /// a statement that cannot be pruned 3.4 ms to plan, a backend 11 MB; at 512: 170 µs, 22 ms, 31 MB.
 const PLANNING_SHARDS: u32 = 128;
+/// Ranges that two levels have of the key by which rows grow old. Assumed: as many as a condition on a period leaves all but
+/// one of, when it asks for a quarter of what is kept (the planner's span of such conditions).
+pub const PERIODS: u32 = 4;
 /// max_locks_per_transaction x max_connections as PostgreSQL ships them: the size of the shared lock table.
 const LOCK_TABLE_ENTRIES: f64 = 6400.0;
 /// Header, null bitmap and line pointer of a row on a page, bytes (PostgreSQL's storage layout: 23 + 1 + 4).
@@ -182,6 +185,17 @@ pub fn key_bounds(key: &KeyLimits) -> Vec<CountBound> {
         ));
     }
     out
+}
+
+/// The bounds on the number of parts where each of them is cut into so many shards: what limits all shards together is
+/// divided. Throughput and clients are not, since they come to the newest shard of each part.
+pub fn per_part(mut bounds: Vec<CountBound>, shards: u32) -> Vec<CountBound> {
+    let of_all = ["volume", "family volume", "planning", "locks"];
+    for bound in bounds.iter_mut().filter(|b| of_all.contains(&b.name.as_str())) {
+        bound.value = round4(bound.value / f64::from(shards.max(1)));
+        bound.because += &format!(" ({shards} shards a part)");
+    }
+    bounds
 }
 
 /// Shards that data and load alone ask for: what "do not shard" would fall short of. No more than the same bounds allow,

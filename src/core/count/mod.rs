@@ -8,7 +8,7 @@ mod bounds;
 mod decide;
 
 pub use bounds::{
-    CoLocated, DEFAULT_TARGET_SHARD_BYTES, Demand, KeyLimits, SHARDS_PER_NODE, balanced, bytes_on_disk, demand_bounds,
-    family_bound, key_bounds, needed, needs,
+    CoLocated, DEFAULT_TARGET_SHARD_BYTES, Demand, KeyLimits, PERIODS, SHARDS_PER_NODE, balanced, bytes_on_disk,
+    demand_bounds, family_bound, key_bounds, needed, needs, per_part,
 };
 pub use decide::{decide, unsharded};

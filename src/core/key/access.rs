@@ -1,6 +1,7 @@
 //! Which shards a statement must visit under a key, and how the reads and writes of a table divide by it.
 
 use super::context::Weighed;
+use super::cut::Level;
 use super::subject::{Basis, Subject};
 use super::visits::visits;
 use crate::model::Method;
@@ -36,13 +37,13 @@ pub fn reach(found: &TableUse, key: &[String], method: Method) -> Reach {
 }
 
 /// Shares of the reads and of the writes by reach; each adds up to 1, or is all 0 where there are none.
-pub(super) fn fanouts(subject: &Subject<'_>, key: &[String], method: Method, count: u32) -> (Fanout, Fanout) {
+pub(super) fn fanouts(subject: &Subject<'_>, levels: &[Level<'_>]) -> (Fanout, Fanout) {
     let mut both = [(Fanout::default(), 0.0), (Fanout::default(), 0.0)];
     for weighed in &subject.statements {
         let [reads, writes] = &mut both;
         let (fanout, total) = if writes_table(subject, &weighed.statement) { writes } else { reads };
         *total += weighed.weight;
-        let runs = visits(subject, &weighed.statement, key, method, count).runs;
+        let runs = visits(subject, &weighed.statement, levels).runs;
         fanout.single += weighed.weight * runs.single;
         fanout.multi += weighed.weight * runs.multi;
         fanout.scatter += weighed.weight * runs.scatter;
@@ -55,12 +56,12 @@ pub(super) fn fanouts(subject: &Subject<'_>, key: &[String], method: Method, cou
 }
 
 /// Where most runs of each statement go, heaviest first.
-pub(super) fn classes(subject: &Subject<'_>, key: &[String], method: Method, count: u32) -> Vec<StatementClass> {
+pub(super) fn classes(subject: &Subject<'_>, levels: &[Level<'_>]) -> Vec<StatementClass> {
     if subject.basis == Basis::Assumed {
         return Vec::new();
     }
     let of = |w: &Weighed<'_>| {
-        let visits = visits(subject, &w.statement, key, method, count);
+        let visits = visits(subject, &w.statement, levels);
         let runs = visits.runs;
         let class = match () {
             () if runs.single >= runs.multi.max(runs.scatter) => Class::Single,

@@ -1,6 +1,7 @@
 //! The reasons in words. Each text stands alone: someone who reads only it knows why the candidate is as good as it is.
 
 use super::cost::MIN_SHARDED_BYTES;
+use super::cut::Cutting;
 use super::subject::{Basis, Subject};
 use super::values::is_time;
 use crate::model::config::UniquePolicy;
@@ -9,13 +10,15 @@ use crate::model::words::{bytes, counted, list, percent, thousands};
 use crate::model::{Candidate, Method};
 
 pub(super) fn sharded(subject: &Subject<'_>, candidate: &Candidate, unique: UniquePolicy) -> String {
-    let key = list(&candidate.key, 4);
-    let mut out = vec![access(subject, candidate, &key)];
-    out.extend(family(subject, candidate));
-    out.extend(values(candidate, &key));
-    if let Some(method) = method(subject, candidate) {
-        out.push(method);
+    let cutting = Cutting::from(candidate);
+    let mut out = vec![access(subject, candidate, &list(&candidate.columns(), 4))];
+    out.extend(family(subject, candidate, cutting.spread().key.first()));
+    out.extend(values(candidate, cutting.spread().key));
+    match &candidate.within {
+        None => out.extend(method(subject, candidate)),
+        Some(_) => out.push(levels(&cutting)),
     }
+    out.extend(retention(subject, &cutting));
     if candidate.evidence.key_updates > 0.0 {
         let share = percent(candidate.evidence.key_updates);
         out.push(format!("{share} of the calls change it, which moves rows between shards."));
@@ -73,7 +76,7 @@ fn side(what: &str, fanout: Fanout) -> String {
     list(&texts, 3)
 }
 
-fn family(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
+fn family(subject: &Subject<'_>, candidate: &Candidate, column: Option<&String>) -> Option<String> {
     let evidence = &candidate.evidence;
     let own = &subject.table.name;
     let others: Vec<String> =
@@ -81,7 +84,7 @@ fn family(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
     if others.is_empty() || evidence.family_calls <= 0.0 {
         return None;
     }
-    let column = candidate.key.first()?;
+    let column = column?;
     let tail = if evidence.family_calls >= subject.context.best_home - 1e-3 {
         ", and no other column keeps more of a transaction on one shard"
     } else {
@@ -94,10 +97,11 @@ fn family(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
     ))
 }
 
-fn values(candidate: &Candidate, key: &str) -> Option<String> {
+fn values(candidate: &Candidate, key: &[String]) -> Option<String> {
     let evidence = &candidate.evidence;
     let distinct = evidence.distinct?;
-    let has = if candidate.key.len() == 1 { "has" } else { "together have about" };
+    let has = if key.len() == 1 { "has" } else { "together have about" };
+    let key = list(key, 4);
     let mut out = format!("{key} {has} {}", counted(distinct, "value"));
     if let Some(hottest) = evidence.hottest_value.filter(|h| *h >= 0.001) {
         out += &format!(", the most frequent with {} of the rows", percent(hottest));
@@ -117,6 +121,9 @@ fn values(candidate: &Candidate, key: &str) -> Option<String> {
 
 /// The cost's part for a range that takes all new rows.
 pub(super) const INSERTS_AT_THE_END: &str = "inserts at the end";
+
+/// The cost's part for old rows that no range takes away whole.
+pub(super) const DELETED_ONE_BY_ONE: &str = "old rows deleted one by one";
 
 fn method(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
     match candidate.method {
@@ -143,14 +150,36 @@ fn method(subject: &Subject<'_>, candidate: &Candidate) -> Option<String> {
     }
 }
 
+/// What two levels are for.
+fn levels(cutting: &Cutting) -> String {
+    let spread = cutting.spread();
+    let levels = cutting.levels();
+    let Some(other) = levels.iter().find(|l| l.key != spread.key) else { return String::new() };
+    let (by, periods) = (list(spread.key, 4), list(other.key, 4));
+    format!(
+        "By {} on {by} the new rows are spread over all nodes, and by {} on {periods} a condition on it leaves out the \
+         other shards; one alone would not give both.",
+        spread.method.name(),
+        other.method.name(),
+    )
+}
+
+/// Where old rows are deleted by the column of the ranges.
+fn retention(subject: &Subject<'_>, cutting: &Cutting) -> Option<String> {
+    let of = |column: &&String| subject.retention.iter().any(|old| old.column == **column);
+    let ranges: Vec<_> = cutting.levels().into_iter().filter(|l| l.method == Method::Range).collect();
+    let column = ranges.iter().flat_map(|l| l.key).find(of)?;
+    Some(format!("Rows that are too old by {column}, now deleted one by one, go by dropping a range."))
+}
+
 fn lost(subject: &Subject<'_>, candidate: &Candidate, unique: UniquePolicy) -> Vec<String> {
-    let key = list(&candidate.key, 4);
+    let all = candidate.columns();
+    let key = list(&all, 4);
     let describe = |name: &String| {
         let found = subject.table.unique_keys.iter().find(|k| k.name == *name)?;
         let kind = if found.primary { "the primary key" } else { "the unique constraint" };
         let columns = found.columns.join(", ");
-        let missing: Vec<&str> =
-            candidate.key.iter().filter(|c| !found.columns.contains(c)).map(String::as_str).collect();
+        let missing: Vec<&str> = all.iter().filter(|c| !found.columns.contains(c)).map(String::as_str).collect();
         Some(match unique {
             UniquePolicy::Widen => format!(
                 "{} {name} ({columns}) does not contain it and is widened to ({columns}, {}).",

@@ -5,13 +5,14 @@
 //! compared part by part.
 
 use super::access::writes_table;
-use super::because::INSERTS_AT_THE_END;
+use super::because::{DELETED_ONE_BY_ONE, INSERTS_AT_THE_END};
 use super::context::Weighed;
+use super::cut::{Cutting, Level};
 use super::subject::{Basis, Subject};
 use super::tie::APART;
 use super::values::KeyValues;
 use super::visits::visits;
-use super::{HashShares, access, because, candidates, reject, remedies};
+use super::{HashShares, access, because, candidates, reject, remedies, retention};
 use crate::model::config::UniquePolicy;
 use crate::model::plan::Evidence;
 use crate::model::words::round4;
@@ -44,6 +45,10 @@ const LOST_NATURAL: f64 = 0.3;
 const LOST_UNWRITTEN: f64 = 0.05;
 /// Being partitioned at all. Measured: 144 µs for a point look-up over 8 partitions against 127 µs without.
 const PARTITIONED: f64 = 0.1;
+/// Being partitioned once more. Measured: 20 µs on top of a point look-up, over 4 times 4 partitions against 4.
+const SECOND_LEVEL: f64 = 0.14;
+/// A further inner partition that a statement cannot leave out, without its shards. Measured: between 11 and 50 µs.
+const INNER_PART: f64 = 0.2;
 /// Each further column of a key: every statement to come must name it as well, and unique constraints grow by it. Assumed:
 /// little, so that it only decides where nothing is gained.
 const FURTHER_COLUMN: f64 = 0.02;
@@ -54,8 +59,9 @@ const EMPTY_SHARDS: f64 = 0.3;
 /// Bounds that someone must keep up with: values to come all fall into an outer range, or into DEFAULT. Assumed.
 const RANGE_UPKEEP: f64 = 0.15;
 const LIST_UPKEEP: f64 = 0.15;
-/// All INSERTs into the last range, for a key that always grows. Assumed.
-const HOT_TAIL: f64 = 0.5;
+/// All INSERTs into the last range, for a key that always grows, as far as the other nodes then have none: at most what
+/// [`ONE_PLACE`] costs, and nothing where there is one node only. Assumed.
+const HOT_TAIL: f64 = ONE_PLACE;
 /// Too few shards to balance the nodes, for a table that falls short of it altogether. Assumed.
 const HARD_TO_BALANCE: f64 = 0.3;
 /// All data and load in one place, for a table that is not small. Assumed: as much again as the statements.
@@ -87,15 +93,6 @@ impl std::fmt::Debug for Setting<'_> {
     }
 }
 
-/// How a key is cut, as far as a cost depends on it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Cut {
-    pub method: Method,
-    pub count: u32,
-    /// Rows of the fullest shard over the mean, where known.
-    pub skew: Option<f64>,
-}
-
 /// What a candidate costs because of where the other tables are.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Ties {
@@ -106,35 +103,39 @@ pub struct Ties {
 }
 
 /// The parts of the cost of a cut that do not depend on the keys of other tables.
-fn own_cost(subject: &Subject<'_>, key: &[String], cut: Cut, setting: &Setting<'_>) -> Parts {
-    let Cut { method, count, .. } = cut;
+fn own_cost(subject: &Subject<'_>, cutting: &Cutting, setting: &Setting<'_>) -> Parts {
+    let (levels, columns, spread) = (cutting.levels(), cutting.columns(), cutting.spread());
     let mut parts = Parts::new();
-    let (further_reads, further_writes) = further(subject, key, method, count);
+    let (further_reads, further_writes) = further(subject, &levels);
     parts.add("reads on further shards", further_reads);
     parts.add("writes on further shards", further_writes);
-    let unique = subject.table.unique_keys.iter().any(|k| k.columns.iter().all(|c| key.contains(c)));
+    let unique = subject.table.unique_keys.iter().any(|k| k.columns.iter().all(|c| spread.key.contains(c)));
     let assumed_skew = if unique { 1.0 } else { UNKNOWN_SKEW };
-    parts.add("uneven shards", UNEVEN * (cut.skew.unwrap_or(assumed_skew) - 1.0));
-    parts.add("key updates", KEY_UPDATE * key_updates(subject, key));
-    let lost = constraints_lost(subject, key);
+    parts.add("uneven shards", UNEVEN * (cutting.cut.skew.unwrap_or(assumed_skew) - 1.0));
+    parts.add("key updates", KEY_UPDATE * key_updates(subject, &columns));
+    let lost = constraints_lost(subject, &columns);
     parts.add("constraints lost", lost.iter().map(|(_, natural)| price_of_loss(subject, *natural)).sum());
-    parts.add("partitioning", PARTITIONED);
-    parts.add("further columns", FURTHER_COLUMN * key.len().saturating_sub(1) as f64);
-    match method {
-        Method::Range => {
-            parts.add("upkeep of the ranges", RANGE_UPKEEP);
-            let inserts = subject.insert_calls / (subject.insert_calls + subject.calls).max(1.0);
-            let growth = KeyValues::of(subject, key).growth.unwrap_or(0.0);
-            parts.add(INSERTS_AT_THE_END, HOT_TAIL * inserts * growth);
-        }
-        Method::List => parts.add("upkeep of the list", LIST_UPKEEP),
-        _ => {}
+    parts.add("partitioning", PARTITIONED + SECOND_LEVEL * (levels.len() - 1) as f64);
+    parts.add(
+        "further columns",
+        FURTHER_COLUMN * levels.iter().map(|l| l.key.len().saturating_sub(1)).sum::<usize>() as f64,
+    );
+    let by = |method: Method| levels.iter().filter(move |l| l.method == method);
+    parts.add("upkeep of the ranges", RANGE_UPKEEP * by(Method::Range).count() as f64);
+    if spread.method == Method::Range {
+        let inserts = subject.insert_calls / (subject.insert_calls + subject.calls).max(1.0);
+        let growth = KeyValues::of(subject, spread.key).growth.unwrap_or(0.0);
+        let idle = 1.0 - 1.0 / setting.nodes.max(1) as f64;
+        parts.add(INSERTS_AT_THE_END, HOT_TAIL * idle * inserts * growth);
     }
-    parts.add("fewer shards than needed", f64::from(setting.needed) / f64::from(count.max(1)) - 1.0);
-    let balance = f64::from(count) / f64::from(setting.balanced.max(1));
+    parts.add("upkeep of the list", LIST_UPKEEP * by(Method::List).count() as f64);
+    let ranges: Vec<&str> = by(Method::Range).flat_map(|l| l.key.first()).map(String::as_str).collect();
+    parts.add(DELETED_ONE_BY_ONE, retention::cost(subject, &ranges, cutting.shards()));
+    parts.add("fewer shards than needed", f64::from(setting.needed) / f64::from(cutting.shards().max(1)) - 1.0);
+    let balance = f64::from(spread.count) / f64::from(setting.balanced.max(1));
     parts.add("hard to balance", HARD_TO_BALANCE * (1.0 - balance));
     let pages = subject.text_bytes().map(|b| b as f64 * setting.growth / PAGE_BYTES);
-    let filled = pages.map_or(1.0, |pages| pages / f64::from(count.max(1)));
+    let filled = pages.map_or(1.0, |pages| pages / f64::from(cutting.shards().max(1)));
     parts.add("shards without a page of rows", EMPTY_SHARDS * (1.0 - filled));
     parts
 }
@@ -156,6 +157,7 @@ fn own_cost_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting<'
         parts.add("all in one place", if small { 0.0 } else { ONE_PLACE });
         parts.add("fewer shards than needed", f64::from(setting.needed) - 1.0);
     }
+    parts.add(DELETED_ONE_BY_ONE, retention::cost(subject, &[], 1));
     parts
 }
 
@@ -172,26 +174,27 @@ fn read_whole(subject: &Subject<'_>, shards: u32) -> f64 {
 
 /// A key cut into shards by hash, range or list, with its figures, its cost and its reasons.
 /// Ties are added by [`tied`].
-pub fn assess(subject: &Subject<'_>, key: &KeyColumns, cut: Cut, setting: &Setting<'_>) -> Candidate {
-    let Cut { method, count, skew: known_skew } = cut;
-    let values = KeyValues::of(subject, key);
-    let (reads, writes) = access::fanouts(subject, key, method, count);
-    let lost = constraints_lost(subject, key);
-    let parts = own_cost(subject, key, cut, setting);
+pub fn assess(subject: &Subject<'_>, cutting: &Cutting, setting: &Setting<'_>) -> Candidate {
+    let (levels, columns, spread) = (cutting.levels(), cutting.columns(), cutting.spread());
+    let values = KeyValues::of(subject, spread.key);
+    let (reads, writes) = access::fanouts(subject, &levels);
+    let lost = constraints_lost(subject, &columns);
+    let parts = own_cost(subject, cutting, setting);
     let mut evidence = figures(subject, reads, writes, parts);
-    let family = key.first().and_then(|c| subject.context.families.of(&subject.table.name, c));
+    let family = spread.key.first().and_then(|c| subject.context.families.of(&subject.table.name, c));
     evidence.family_tables = family.map(|f| subject.context.families.tables(f).to_vec()).unwrap_or_default();
-    evidence.family_calls = round4(subject.home(key));
-    evidence.key_updates = round4(key_updates(subject, key));
+    evidence.family_calls = round4(subject.home(spread.key));
+    evidence.key_updates = round4(key_updates(subject, &columns));
     evidence.distinct = values.distinct;
     evidence.null_share = values.null_share.map(round4);
     evidence.hottest_value = values.hottest.map(round4);
-    evidence.skew = known_skew.map(round4);
+    evidence.skew = cutting.cut.skew.map(round4);
     evidence.monotonicity = values.monotonicity.map(round4);
     evidence.constraints_lost = lost.into_iter().map(|(name, _)| name).collect();
-    evidence.statements = access::classes(subject, key, method, count);
-    evidence.remedies = remedies::of(subject, key, &evidence.constraints_lost);
-    let mut candidate = with(method, key.clone(), count, evidence);
+    evidence.statements = access::classes(subject, &levels);
+    evidence.remedies = remedies::of(subject, &columns, &evidence.constraints_lost);
+    let mut candidate = with(cutting.cut.method, cutting.key.clone(), cutting.shards(), evidence);
+    candidate.within = cutting.within.clone();
     candidate.rejected = reject::reason(subject, &candidate, &values, setting.unique);
     candidate.because = because::sharded(subject, &candidate, setting.unique);
     candidate
@@ -200,7 +203,7 @@ pub fn assess(subject: &Subject<'_>, key: &KeyColumns, cut: Cut, setting: &Setti
 /// One plain table (`none`), or one with a copy on every foreign node (`reference`).
 pub fn assess_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting<'_>) -> Candidate {
     let parts = own_cost_unsharded(subject, method, setting);
-    let (reads, writes) = access::fanouts(subject, &[], Method::Hash, 1);
+    let (reads, writes) = access::fanouts(subject, &[Level { key: &[], method: Method::Hash, count: 1 }]);
     let evidence = figures(subject, reads, writes, parts);
     let mut candidate = with(method, KeyColumns::new(), 1, evidence);
     candidate.rejected = reject::unsharded(subject, method, setting.growth);
@@ -221,7 +224,7 @@ pub fn tied(mut candidate: Candidate, ties: Ties) -> Candidate {
 
 fn with(method: Method, key: KeyColumns, shard_count: u32, evidence: Evidence) -> Candidate {
     let cost = round4(evidence.cost_parts.iter().map(|p| p.1).sum());
-    Candidate { method, key, shard_count, cost, because: String::new(), rejected: None, evidence }
+    Candidate { method, key, within: None, shard_count, cost, because: String::new(), rejected: None, evidence }
 }
 
 fn figures(
@@ -262,14 +265,15 @@ impl Parts {
 }
 
 /// Cost of the shards visited beyond the first: by reads, and by writes.
-fn further(subject: &Subject<'_>, key: &[String], method: Method, count: u32) -> (f64, f64) {
+fn further(subject: &Subject<'_>, levels: &[Level<'_>]) -> (f64, f64) {
     let mut both = (0.0, 0.0);
     for Weighed { statement, weight, overhead } in &subject.statements {
-        let shards = visits(subject, statement, key, method, count).further;
+        let visits = visits(subject, statement, levels);
+        let parts = visits.parts * INNER_PART;
         if writes_table(subject, statement) {
-            both.1 += weight * overhead * shards * WRITE_SHARD;
+            both.1 += weight * overhead * (visits.further * WRITE_SHARD + parts);
         } else {
-            both.0 += weight * overhead * shards * READ_SHARD;
+            both.0 += weight * overhead * (visits.further * READ_SHARD + parts);
         }
     }
     both

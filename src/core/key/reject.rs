@@ -19,7 +19,7 @@ pub(super) fn reason(
     values: &KeyValues,
     unique: UniquePolicy,
 ) -> Option<String> {
-    let key = list(&candidate.key, 4);
+    let key = list(&candidate.columns(), 4);
     let evidence = &candidate.evidence;
     if evidence.key_updates > MAX_KEY_UPDATES {
         let share = percent(evidence.key_updates);

@@ -1,6 +1,8 @@
 //! The table under consideration, with everything known of it, prepared once and asked many times.
 
 use super::context::{Context, Weighed};
+use super::retention::{self, Retention};
+use super::values::is_time;
 use crate::model::statement::StatementKind;
 use crate::model::workload::{StatementUse, TableUse};
 use crate::model::{Table, TableProfile};
@@ -32,6 +34,7 @@ pub struct Subject<'a> {
     pub(super) written: f64,
     /// Other tables depend on it: a foreign key, a join, or their being written while this one is only looked up.
     pub(super) looked_up: bool,
+    pub(super) retention: Vec<Retention>,
 }
 
 impl<'a> Subject<'a> {
@@ -47,8 +50,10 @@ impl<'a> Subject<'a> {
             insert_calls: 0.0,
             written: context.written_share(&table.name),
             looked_up: context.copyable.contains(&table.name),
+            retention: Vec::new(),
         };
         subject.gather();
+        subject.retention = retention::find(&subject);
         subject
     }
 
@@ -69,6 +74,11 @@ impl<'a> Subject<'a> {
             families.of(&self.table.name, c).and_then(|f| self.context.homes.get(&f)).copied().unwrap_or(0.0)
         };
         key.iter().map(of).fold(f64::INFINITY, f64::min).min(1.0)
+    }
+
+    /// The column holds dates or timestamps.
+    pub(super) fn is_time(&self, column: &str) -> bool {
+        self.table.column(column).is_some_and(|c| is_time(&c.type_name))
     }
 
     /// Bytes of the rows' text: counted, told or estimated.

@@ -5,6 +5,7 @@
 //! taken speak for; rows wanted up to a LIMIT are taken from shard after shard until there are enough.
 
 use super::access::{Reach, reach};
+use super::cut::Level;
 use super::subject::Subject;
 use crate::model::plan::Fanout;
 use crate::model::workload::{Limit, StatementUse, TableUse};
@@ -15,6 +16,9 @@ pub const LISTED_VALUES: u32 = 4;
 /// Part of the key's order that a condition on one or both sides of it takes, where nothing tells. Assumed: most such conditions
 /// ask for the newest rows, few for half of the table.
 const RANGE_SPAN: f64 = 0.25;
+/// The same for a time that is limited from below only (`ts > now() - …`), and so asks for the newest rows. Assumed: a tenth
+/// of what is kept.
+const RECENT_SPAN: f64 = 0.1;
 /// The same for values in a list layout, where neighbours need not share a shard. Assumed.
 const LIST_SPAN: f64 = 0.5;
 /// Milliseconds that reading a row takes at the least. Measured: 200,000 rows counted in 7.7 ms.
@@ -29,18 +33,20 @@ const LEFT_BEHIND: f64 = 0.1;
 pub(super) struct Visits {
     pub(super) runs: Fanout,
     pub(super) further: f64,
+    /// Inner partitions of two levels beyond the first.
+    pub(super) parts: f64,
 }
 
 impl Visits {
-    const ONE: Self = Self { runs: Fanout { single: 1.0, multi: 0.0, scatter: 0.0 }, further: 0.0 };
+    const ONE: Self = Self { runs: Fanout { single: 1.0, multi: 0.0, scatter: 0.0 }, further: 0.0, parts: 0.0 };
 
     fn all(count: u32) -> Self {
-        Self { runs: Fanout { single: 0.0, multi: 0.0, scatter: 1.0 }, further: f64::from(count.saturating_sub(1)) }
+        Self::some(0.0, 1.0, f64::from(count.saturating_sub(1)))
     }
 
     /// `single` and `scatter` of the runs visit one and all of the shards, the others some.
     fn some(single: f64, scatter: f64, further: f64) -> Self {
-        Self { runs: Fanout { single, multi: (1.0 - single - scatter).max(0.0), scatter }, further }
+        Self { runs: Fanout { single, multi: (1.0 - single - scatter).max(0.0), scatter }, further, parts: 0.0 }
     }
 
     /// Values that fall on `count` shards by chance.
@@ -58,6 +64,20 @@ impl Visits {
         Self::some(at(0.0), at(f64::from(count - 1)), bounds)
     }
 
+    /// The upper end of the key's order.
+    fn of_end(span: f64, count: u32) -> Self {
+        let further = ((span.clamp(0.0, 1.0) * f64::from(count)).ceil() - 1.0).max(0.0);
+        let is = |wanted: f64| if further == wanted { 1.0 } else { 0.0 };
+        Self::some(is(0.0), is(f64::from(count - 1)), further)
+    }
+
+    /// The shards that a second level leaves of each part that this first one leaves.
+    fn within(self, second: Self) -> Self {
+        let further = (1.0 + self.further) * (1.0 + second.further) - 1.0;
+        let both = Self::some(self.runs.single * second.runs.single, self.runs.scatter * second.runs.scatter, further);
+        Self { parts: self.further, ..both }
+    }
+
     /// Shards visited one after another until `wanted` rows of `matching` are found, which lie on them by chance.
     fn until(wanted: f64, matching: f64, count: u32) -> Self {
         let lacking = |shards: u32| chance_of_less(wanted, matching * f64::from(shards) / f64::from(count));
@@ -67,16 +87,19 @@ impl Visits {
 }
 
 /// Where a statement's references to the subject's table go under a key: the one that goes farthest (INSERTs apart).
-pub(super) fn visits(
-    subject: &Subject<'_>,
-    statement: &StatementUse,
-    key: &[String],
-    method: Method,
-    count: u32,
-) -> Visits {
+pub(super) fn visits(subject: &Subject<'_>, statement: &StatementUse, levels: &[Level<'_>]) -> Visits {
     let uses = subject.uses(statement).filter(|u| !u.inserted);
-    let each = uses.map(|found| Asked { subject, statement, found, key, method, count }.visits());
-    each.max_by(|a, b| a.further.total_cmp(&b.further)).unwrap_or(Visits::all(count))
+    let asked = |found, level: &Level<'_>| {
+        let Level { key, method, count } = *level;
+        Asked { subject, statement, found, key, method, count }.visits()
+    };
+    let each = uses.map(|found| {
+        let mut by_level = levels.iter().map(|level| asked(found, level));
+        let first = by_level.next().unwrap_or(Visits::ONE);
+        by_level.fold(first, Visits::within)
+    });
+    let all = Visits::all(levels.iter().fold(1, |n, l| n.saturating_mul(l.count)));
+    each.max_by(|a, b| a.further.total_cmp(&b.further)).unwrap_or(all)
 }
 
 /// One reference, and the layout that is asked about.
@@ -100,7 +123,8 @@ impl Asked<'_> {
             _ if self.looked_up() => Visits::ONE,
             Reach::Few => Visits::of_values(self.found.list_values.unwrap_or(LISTED_VALUES), self.count),
             Reach::Span if self.method == Method::List => Visits::some(0.0, 0.0, f64::from(self.count - 1) * LIST_SPAN),
-            Reach::Span => Visits::of_span(self.span(), self.count),
+            Reach::Span if self.newest() => Visits::of_end(self.span(RECENT_SPAN), self.count),
+            Reach::Span => Visits::of_span(self.span(RANGE_SPAN), self.count),
             Reach::All => self.limited().unwrap_or(Visits::all(self.count)),
         }
     }
@@ -116,10 +140,15 @@ impl Asked<'_> {
         self.key.iter().all(|c| self.found.pinned.contains(c) || by_row(c))
     }
 
-    /// The part of the first key column's order that one run goes through.
-    fn span(self) -> f64 {
-        let Some((first, rows)) = self.key.first().zip(self.left_by_pins(self.key.first())) else { return RANGE_SPAN };
-        let by_rows = self.rows_gone_through(first).map_or(RANGE_SPAN, |seen| seen / rows);
+    /// A time is limited from below only.
+    fn newest(self) -> bool {
+        self.key.first().is_some_and(|c| self.found.above.contains(c) && self.subject.is_time(c))
+    }
+
+    /// The part of the first key column's order that one run goes through; `unknown` where nothing tells.
+    fn span(self, unknown: f64) -> f64 {
+        let Some((first, rows)) = self.key.first().zip(self.left_by_pins(self.key.first())) else { return unknown };
+        let by_rows = self.rows_gone_through(first).map_or(unknown, |seen| seen / rows);
         let ms = per_call(self.statement, self.statement.total_ms);
         if ms > 0.0 { by_rows.min(ms / ROW_MS / rows) } else { by_rows }
     }

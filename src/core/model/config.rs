@@ -35,6 +35,8 @@ pub struct Config {
     pub method: Option<Method>,
     /// Overrides the predicted count.
     pub shard_count: Option<u32>,
+    /// Cuts each part that the shard key makes once more.
+    pub within: Option<WithinConfig>,
     /// Names of registered nodes to place shards on; all active ones by default.
     pub nodes: Option<Vec<String>>,
 
@@ -116,6 +118,17 @@ pub struct CopyOptions {
     pub encoding: Option<String>,
 }
 
+/// The second level of a layout.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WithinConfig {
+    /// Range under a hash or a list, hash under a range, by default.
+    pub method: Option<Method>,
+    pub shard_key: Vec<String>,
+    /// Shards of each part; a whole number of times in `shard_count`.
+    pub shard_count: Option<u32>,
+}
+
 /// A number of bytes, written as an integer or with a unit as settings are (`"8GB"`, 1024-based).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -184,6 +197,17 @@ impl Config {
         if self.shard_key.as_ref().is_some_and(|k| k.is_empty() || k.len() > MAX_KEY_COLUMNS) {
             refuse("shard_key", format!("A key has between 1 and {MAX_KEY_COLUMNS} columns."));
         }
+        if self.within.as_ref().is_some_and(|w| w.shard_key.is_empty() || w.shard_key.len() > MAX_KEY_COLUMNS) {
+            refuse("within", format!("Its \"shard_key\" has between 1 and {MAX_KEY_COLUMNS} columns."));
+        }
+        let each = self.within.as_ref().and_then(|w| w.shard_count);
+        if each.is_some_and(|n| !(2..=MAX_SHARDS / 2).contains(&n)) {
+            refuse("within", format!("Its \"shard_count\" is between 2 and {}.", MAX_SHARDS / 2));
+        } else if let Some((all, each)) =
+            self.shard_count.zip(each).filter(|(all, each)| all % each != 0 || all == each)
+        {
+            refuse("within", format!("{all} shards cannot be made of two or more parts with {each} shards each."));
+        }
         if self.nodes.as_ref().is_some_and(Vec::is_empty) {
             refuse("nodes", "The list of nodes is empty.".to_owned());
         }
@@ -242,7 +266,7 @@ fn sentence(text: &str) -> String {
         "f64" => ", expected a number".to_owned(),
         "a string" | "string or map" => ", expected a text".to_owned(),
         "a sequence" => ", expected a list".to_owned(),
-        "struct CopyOptions" => ", expected an object".to_owned(),
+        "struct CopyOptions" | "struct WithinConfig" => ", expected an object".to_owned(),
         "a boolean" => ", expected true or false".to_owned(),
         other => format!(", expected {other}"),
     };

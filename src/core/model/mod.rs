@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod interrupts;
+pub mod layout;
 pub mod node;
 pub mod plan;
 pub mod problem;

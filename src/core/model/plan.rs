@@ -1,5 +1,6 @@
 //! The plan: the chosen layout with everything that led to it.
 
+pub use super::layout::{Bound, Layout, Part, Shard, Within};
 use super::schema::TableName;
 use super::workload::{Coverage, Transaction, WorkloadProfile};
 use serde::{Deserialize, Serialize};
@@ -142,12 +143,18 @@ pub struct Flip {
     pub factor: f64,
     pub method: Method,
     pub key: KeyColumns,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Candidate {
     pub method: Method,
     pub key: KeyColumns,
+    /// How each part that this key makes is cut once more.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within: Option<Within>,
+    /// Leaf partitions, of all parts together.
     pub shard_count: u32,
     /// Expected cost of the workload under this layout, in single-shard statements per statement: 1.0 is ideal.
     pub cost: f64,
@@ -156,6 +163,13 @@ pub struct Candidate {
     /// Why it may not be chosen at all, where that is so.
     pub rejected: Option<String>,
     pub evidence: Evidence,
+}
+
+impl Candidate {
+    /// The columns of all levels.
+    pub fn columns(&self) -> KeyColumns {
+        self.key.iter().chain(self.within.iter().flat_map(|w| &w.key)).cloned().collect()
+    }
 }
 
 /// Figures of a candidate. Shares are 0..=1 of the weighted statements on the table.
@@ -276,44 +290,6 @@ pub struct CountBound {
 pub enum Direction {
     AtLeast,
     AtMost,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Layout {
-    pub method: Method,
-    pub key: KeyColumns,
-    /// Empty for `reference` and `none`.
-    pub shards: Vec<Shard>,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Shard {
-    /// 0, 1, …: part of the shard's name.
-    pub ordinal: u32,
-    pub bound: Bound,
-    /// Name of the node it lives on.
-    pub node: String,
-    /// Expected share of the table's rows, 0..=1.
-    pub share: f64,
-}
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Bound {
-    Hash {
-        modulus: u32,
-        remainder: u32,
-    },
-    /// Inclusive lower, exclusive upper bound, one text per key column; None is MINVALUE / MAXVALUE.
-    Range {
-        from: Option<Vec<String>>,
-        to: Option<Vec<String>>,
-    },
-    /// Values of the single key column; None is NULL.
-    List {
-        values: Vec<Option<String>>,
-    },
-    Default,
 }
 
 /// Something that is different after the restore, and why.

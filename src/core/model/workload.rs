@@ -130,6 +130,9 @@ pub struct TableUse {
     pub list_values: Option<u32>,
     /// Columns limited from one side or both: <, <=, >, >=, BETWEEN.
     pub ranged: Vec<String>,
+    /// Those of `ranged` that are limited from below only: a time so limited asks for the newest rows.
+    #[serde(default)]
+    pub above: Vec<String>,
     /// Columns matched by LIKE.
     pub matched: Vec<String>,
     pub joined: Vec<JoinEdge>,
@@ -168,6 +171,7 @@ impl TableUse {
             listed: Vec::new(),
             list_values: None,
             ranged: Vec::new(),
+            above: Vec::new(),
             matched: Vec::new(),
             joined: Vec::new(),
             grouped: Vec::new(),

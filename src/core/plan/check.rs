@@ -1,10 +1,12 @@
 //! What the config asks for and cannot have, all of it at once.
 
 use super::PlanInput;
+use super::levels::{can_be_parts, method_within};
+use crate::count::PERIODS;
 use crate::key::split;
-use crate::model::config::UniquePolicy;
+use crate::model::config::{UniquePolicy, WithinConfig};
 use crate::model::words::list;
-use crate::model::{Column, Method, Problem, Table};
+use crate::model::{Column, Config, Method, Problem, Table};
 
 pub(super) fn forced(input: &PlanInput<'_>, table: &Table) -> Vec<Problem> {
     let config = input.config;
@@ -25,7 +27,74 @@ pub(super) fn forced(input: &PlanInput<'_>, table: &Table) -> Vec<Problem> {
             );
         }
     }
-    let Some(key) = &config.shard_key else { return problems };
+    let each = config.within.as_ref().and_then(|w| w.shard_count);
+    if let Some(key) = &config.shard_key {
+        let count = match &config.within {
+            None => config.shard_count,
+            Some(_) => config.shard_count.zip(each).and_then(|(all, each)| all.checked_div(each)),
+        };
+        problems.extend(of_key(input, table, key, config.method, count));
+    }
+    if let Some(within) = &config.within {
+        problems.extend(second_level(config, within));
+        problems.extend(of_key(input, table, &within.shard_key, Some(method_within(config, within)), each));
+    }
+    let key: Vec<String> =
+        config.shard_key.iter().chain(config.within.iter().map(|w| &w.shard_key)).flatten().cloned().collect();
+    if config.unique == UniquePolicy::Refuse && config.method.is_none_or(Method::shards) && !key.is_empty() {
+        let lost: Vec<&str> = table
+            .unique_keys
+            .iter()
+            .filter(|k| !key.iter().all(|c| k.columns.contains(c)))
+            .map(|k| k.name.as_str())
+            .collect();
+        if !lost.is_empty() {
+            problems.push(
+                Problem::new("0A000", "unique constraints cannot be enforced across shards")
+                    .detail(format!("{} of {} would not contain the shard key {}.", list(&lost, 4), table.name, list(&key, 4)))
+                    .hint("Choose a key that every unique constraint contains, or set \"unique\" to \"widen\" or \"per_shard\"."),
+            );
+        }
+    }
+    problems
+}
+
+/// What two levels cannot be together.
+fn second_level(config: &Config, within: &WithinConfig) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for method in config.method.into_iter().chain(within.method).filter(|m| !m.shards()) {
+        problems.push(
+            Problem::new("22023", format!("method {} has no second level", method.name()))
+                .detail("The config gives \"within\", by which parts of a sharded table are cut once more.")
+                .hint("Use hash, range or list for both levels, or leave out \"within\"."),
+        );
+    }
+    for column in within.shard_key.iter().filter(|c| config.shard_key.iter().flatten().any(|k| k == *c)) {
+        problems.push(
+            Problem::new("42P16", format!("column \"{column}\" is in the keys of both levels"))
+                .detail("The second level would cut again by what the first has cut by.")
+                .hint("Name other columns in one of the two."),
+        );
+    }
+    if let Some(count) = config.shard_count.filter(|n| within.shard_count.is_none() && !can_be_parts(*n)) {
+        problems.push(
+            Problem::new("22023", format!("{count} shards cannot be made of two levels"))
+                .detail(format!("It is no product of two numbers of which one is between 2 and {PERIODS}."))
+                .hint("Name another \"shard_count\", or give \"within\" a \"shard_count\" of its own."),
+        );
+    }
+    problems
+}
+
+/// A key of either level.
+fn of_key(
+    input: &PlanInput<'_>,
+    table: &Table,
+    key: &[String],
+    method: Option<Method>,
+    count: Option<u32>,
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
     let mut columns = Vec::new();
     for (i, name) in key.iter().enumerate() {
         if key.iter().take(i).any(|other| other == name) {
@@ -47,8 +116,8 @@ pub(super) fn forced(input: &PlanInput<'_>, table: &Table) -> Vec<Problem> {
                 .hint("Use the columns from which it is generated."),
         );
     }
-    match config.method {
-        Some(method) => problems.extend(by_method(input, key, &columns, method)),
+    match method {
+        Some(method) => problems.extend(by_method(input, key, &columns, method, count)),
         None => {
             let hashable = columns.iter().all(|c| c.hashable);
             let usable = hashable || (columns.len() == 1 && columns.iter().all(|c| c.orderable));
@@ -61,25 +130,16 @@ pub(super) fn forced(input: &PlanInput<'_>, table: &Table) -> Vec<Problem> {
             }
         }
     }
-    if config.unique == UniquePolicy::Refuse && config.method.is_none_or(Method::shards) {
-        let lost: Vec<&str> = table
-            .unique_keys
-            .iter()
-            .filter(|k| !key.iter().all(|c| k.columns.contains(c)))
-            .map(|k| k.name.as_str())
-            .collect();
-        if !lost.is_empty() {
-            problems.push(
-                Problem::new("0A000", "unique constraints cannot be enforced across shards")
-                    .detail(format!("{} of {} would not contain the shard key {}.", list(&lost, 4), table.name, list(key, 4)))
-                    .hint("Choose a key that every unique constraint contains, or set \"unique\" to \"widen\" or \"per_shard\"."),
-            );
-        }
-    }
     problems
 }
 
-fn by_method(input: &PlanInput<'_>, key: &[String], columns: &[&Column], method: Method) -> Vec<Problem> {
+fn by_method(
+    input: &PlanInput<'_>,
+    key: &[String],
+    columns: &[&Column],
+    method: Method,
+    count: Option<u32>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     if !method.shards() {
         return problems;
@@ -108,12 +168,12 @@ fn by_method(input: &PlanInput<'_>, key: &[String], columns: &[&Column], method:
         );
         return problems;
     }
-    problems.extend(columns.first().filter(|c| !c.generated).and_then(|c| values(input, c, method)));
+    problems.extend(columns.first().filter(|c| !c.generated).and_then(|c| values(input, c, method, count)));
     problems
 }
 
 /// Range and list are cut from the data: what the profile must give for that.
-fn values(input: &PlanInput<'_>, column: &Column, method: Method) -> Option<Problem> {
+fn values(input: &PlanInput<'_>, column: &Column, method: Method, count: Option<u32>) -> Option<Problem> {
     let name = &column.name;
     let profile = input.profile.and_then(|p| p.column(name));
     let unknown = || {
@@ -136,7 +196,7 @@ fn values(input: &PlanInput<'_>, column: &Column, method: Method) -> Option<Prob
     let Some(pieces) = split::pieces(method, profile, &column.type_name) else {
         return Some(unknown().detail("It has no value or only one, or its type has no order that the text shows."));
     };
-    let asked = input.config.shard_count.filter(|n| *n > pieces || (method == Method::List && *n < 2))?;
+    let asked = count.filter(|n| *n > pieces || (method == Method::List && *n < 2))?;
     Some(
         Problem::new("22023", format!("{asked} shards by {} cannot be made of column \"{name}\"", method.name()))
             .detail(match method {

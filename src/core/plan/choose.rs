@@ -2,11 +2,13 @@
 
 use super::PlanInput;
 use super::joint::{Completed, Joint};
+use super::levels::method_within;
 use super::options::{Breadth, Scored, is_forced, of_target, variables};
 use super::transactions::Traffic;
 use crate::count::{CoLocated, Demand, needs};
-use crate::key::{HashShares, Subject, tied};
+use crate::key::{Cutting, HashShares, Subject, tied};
 use crate::model::config::UniquePolicy;
+use crate::model::plan::Within;
 use crate::model::words::{list, round4};
 use crate::model::{Candidate, Config, KeyColumns, Method, Problem};
 use std::collections::BTreeMap;
@@ -42,15 +44,16 @@ pub(super) fn rank<'a>(
         .collect();
     out.sort_by(|a, b| order(subject, &a.scored, &b.scored));
     // The key's best way; another one only where the config asks for it.
-    let mut seen: Vec<KeyColumns> = Vec::new();
+    let mut seen: Vec<(KeyColumns, bool)> = Vec::new();
     out.retain(|r| {
         let candidate = &r.scored.candidate;
         if !candidate.method.shards() {
             return true;
         }
-        let first = !seen.contains(&candidate.key);
+        let own = (candidate.columns(), candidate.within.is_some());
+        let first = !seen.contains(&own);
         if first {
-            seen.push(candidate.key.clone());
+            seen.push(own);
         }
         first || input.config.method == Some(candidate.method) && r.scored.like.is_none()
     });
@@ -106,13 +109,16 @@ fn larger_tables(
 ) -> BTreeMap<KeyColumns, CoLocated> {
     let mut out: BTreeMap<KeyColumns, CoLocated> = BTreeMap::new();
     for (option, completed) in options.iter().zip(completed).filter(|(o, _)| o.like.is_none()) {
+        let cutting = Cutting::from(&option.candidate);
+        let spread = cutting.spread();
+        let key: KeyColumns = spread.key.iter().cloned().collect();
         for table in joint.beside(&completed.found.design) {
             let Some(size) = input.sizes.get(table) else { continue };
             let other = CoLocated { table: table.clone(), rows: size.rows, text_bytes: size.bytes };
             let shards = needs(demand, &other);
-            let known = out.get(&option.candidate.key).map_or(option.count.count, |o| needs(demand, o));
+            let known = out.get(&key).map_or(spread.count, |o| needs(demand, o));
             if shards > known {
-                out.insert(option.candidate.key.clone(), other);
+                out.insert(key.clone(), other);
             }
         }
     }
@@ -129,7 +135,13 @@ pub(super) fn choose(ranked: &[Ranked], config: &Config) -> Result<(usize, Optio
         lawful
             && config.shard_key.as_ref().is_none_or(|k| candidate.key.as_slice() == k.as_slice())
             && config.method.is_none_or(|m| candidate.method == m)
-            && (config.shard_key.is_some() || config.method.is_some() || candidate.rejected.is_none())
+            && match (&config.within, &candidate.within) {
+                (Some(asked), Some(within)) => {
+                    within.key.as_slice() == asked.shard_key.as_slice() && within.method == method_within(config, asked)
+                }
+                (asked, within) => asked.is_none() && (within.is_none() || !is_forced(config)),
+            }
+            && (is_forced(config) || candidate.rejected.is_none())
     };
     let among: Vec<usize> = candidates.iter().enumerate().filter(|(_, c)| wanted(c)).map(|(i, _)| i).collect();
     let one_shard = config.shard_count == Some(1) && !is_forced(config);
@@ -162,12 +174,18 @@ fn nothing_fits(candidates: &[&Candidate], config: &Config) -> Problem {
         .hint("Name a key in the config's \"shard_key\", or leave out \"method\" and \"shard_count\".")
 }
 
-/// `hash on customer_id`, `none`.
+/// `hash on customer_id`, `none`, `hash on device_id, each part by range on ts`.
 pub(super) fn name_of(candidate: &Candidate) -> String {
-    if candidate.key.is_empty() {
-        candidate.method.name().to_owned()
-    } else {
-        format!("{} on {}", candidate.method.name(), list(&candidate.key, 4))
+    named(candidate.method, &candidate.key, candidate.within.as_ref())
+}
+
+pub(super) fn named(method: Method, key: &[String], within: Option<&Within>) -> String {
+    match (key, within) {
+        ([], _) => method.name().to_owned(),
+        (_, None) => format!("{} on {}", method.name(), list(key, 6)),
+        (_, Some(w)) => {
+            format!("{} on {}, each part by {} on {}", method.name(), list(key, 6), w.method.name(), list(&w.key, 6))
+        }
     }
 }
 
@@ -178,9 +196,10 @@ fn order(subject: &Subject<'_>, a: &Scored, b: &Scored) -> std::cmp::Ordering {
             subject.table.primary_key().and_then(|k| k.columns.iter().position(|c| c == name)).unwrap_or(usize::MAX)
         };
         let in_table = |name: &String| subject.table.columns.iter().position(|c| c.name == *name).unwrap_or(usize::MAX);
-        let columns = c.key.iter().map(|c| (in_key(c), in_table(c))).collect::<Vec<_>>();
-        let depth: usize = c.key.iter().map(|name| subject.context.families.depth(&subject.table.name, name)).sum();
-        (c.key.len(), depth, columns, c.method)
+        let all = c.columns();
+        let columns = all.iter().map(|c| (in_key(c), in_table(c))).collect::<Vec<_>>();
+        let depth: usize = all.iter().map(|name| subject.context.families.depth(&subject.table.name, name)).sum();
+        (all.len(), c.within.is_some(), depth, columns, c.method)
     };
     let rejected = a.rejected.is_some().cmp(&b.rejected.is_some());
     rejected.then(a.cost.total_cmp(&b.cost)).then_with(|| place(a).cmp(&place(b)))

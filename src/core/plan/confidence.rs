@@ -8,9 +8,9 @@ use super::choose::Ranked;
 use super::options::is_forced;
 use super::{PlanInput, context, demand};
 use crate::key::{Basis, HashShares, Subject};
-use crate::model::plan::{Confidence, Flip, JointChoice, Level};
+use crate::model::plan::{Confidence, Flip, JointChoice, Level, Within};
 use crate::model::words::{counted, percent, round4};
-use crate::model::{Config, KeyColumns, Method, Workload};
+use crate::model::{Candidate, Config, KeyColumns, Method, Workload};
 
 /// Shares of the calls understood for a choice to be well founded, and at all. Assumed.
 const WELL_UNDERSTOOD: f64 = 0.95;
@@ -122,7 +122,7 @@ pub(super) fn flip(
         let (tables, statements) = (counted(tables as u64, "table"), counted(statements as u64, "statement"));
         return Err(format!("Not looked for: {tables} and {statements} are too many to be planned again and again."));
     }
-    let best = ranked.get(chosen).map(|r| (r.scored.candidate.method, r.scored.candidate.key.clone()));
+    let best = ranked.get(chosen).map(|r| way(&r.scored.candidate));
     let mut statements = subject.weights();
     let (Some(best), false) = (best, statements.is_empty()) else {
         return Err("Not looked for: no statement of the log finds rows of the table.".to_owned());
@@ -149,9 +149,9 @@ pub(super) fn flip(
                 }
             }
             let text = input.workload.statements.iter().find(|s| s.id == id).map(|s| s.text.clone());
-            if let (Some((method, key)), Some(text)) = (other, text) {
+            if let (Some((method, key, within)), Some(text)) = (other, text) {
                 let factor = round4(if upwards { high.exp2() } else { (-high).exp2() });
-                found = Some((high, Flip { statement: id, text, factor, method, key }));
+                found = Some((high, Flip { statement: id, text, factor, method, key, within }));
             }
         }
     }
@@ -161,8 +161,16 @@ pub(super) fn flip(
     })
 }
 
+/// A choice, whatever the number of shards.
+type Way = (Method, KeyColumns, Option<Within>);
+
+fn way(candidate: &Candidate) -> Way {
+    let within = candidate.within.clone().map(|w| Within { count: 0, ..w });
+    (candidate.method, candidate.key.clone(), within)
+}
+
 /// What would be chosen if one statement ran so many times as often.
-fn choice_when(input: &PlanInput<'_>, id: i64, factor: f64, exact: &HashShares<'_>) -> Option<(Method, KeyColumns)> {
+fn choice_when(input: &PlanInput<'_>, id: i64, factor: f64, exact: &HashShares<'_>) -> Option<Way> {
     let mut workload: Workload = input.workload.clone();
     for statement in workload.statements.iter_mut().filter(|s| s.id == id) {
         statement.calls *= factor;
@@ -176,5 +184,5 @@ fn choice_when(input: &PlanInput<'_>, id: i64, factor: f64, exact: &HashShares<'
     let subject = Subject::new(table, &context, input.profile);
     let (ranked, _) = super::choose::rank(&subject, &scaled, &demand(&scaled, table), exact);
     let (chosen, _) = super::choose::choose(&ranked, config).ok()?;
-    ranked.into_iter().nth(chosen).map(|r| (r.scored.candidate.method, r.scored.candidate.key))
+    ranked.get(chosen).map(|r| way(&r.scored.candidate))
 }

@@ -1,9 +1,9 @@
 //! The plan as text for people: one screen, in the way of EXPLAIN.
 
-use super::choose::name_of;
+use super::choose::{name_of, named};
 use crate::model::plan::{Direction, JointChoice, Level, Note, Remedy, TableChoice};
 use crate::model::words::{bytes, counted, list, percent, thousands};
-use crate::model::{Method, Plan, WorkloadProfile};
+use crate::model::{Bound, Layout, Method, Plan, WorkloadProfile};
 use std::collections::BTreeMap;
 
 /// Characters of a line.
@@ -44,6 +44,7 @@ pub fn explain(plan: &Plan) -> String {
         page.part("Would change it", &would_change(plan), 2);
     }
     count(plan, &mut page);
+    page.part("Values to come", &open_end(&plan.layout), 2);
     runners_up(plan, &mut page);
     page.part("Not carried over", &notes(&plan.notes), 4);
     nodes(plan, &mut page);
@@ -56,10 +57,9 @@ fn heading(plan: &Plan) -> String {
         Method::None => "do not shard".to_owned(),
         Method::Reference => "reference table, a copy on every foreign node".to_owned(),
         method => format!(
-            "{} by {} on {}",
+            "{} by {}",
             counted(plan.layout.shards.len() as u64, "shard"),
-            method.name(),
-            list(&plan.layout.key, 6)
+            named(method, &plan.layout.key, plan.layout.within.as_ref())
         ),
     };
     format!("{}: {what}", plan.target)
@@ -152,8 +152,8 @@ fn would_change(plan: &Plan) -> String {
     } else {
         format!("{} as often", percent(flip.factor))
     };
-    let key = if flip.key.is_empty() { String::new() } else { format!(" on {}", list(&flip.key, 3)) };
-    format!("if statement {} ({text}) ran {often}, {}{key} would be better.", flip.statement, flip.method.name())
+    let other = named(flip.method, &flip.key, flip.within.as_ref());
+    format!("if statement {} ({text}) ran {often}, {other} would be better.", flip.statement)
 }
 
 fn stands_on(plan: &Plan) -> String {
@@ -200,6 +200,29 @@ fn count(plan: &Plan, page: &mut Page) {
         })
         .collect();
     page.part("Bounds", &bounds.join(", "), 2);
+}
+
+/// What becomes of rows above all known values of a range; nothing where no level is one.
+fn open_end(layout: &Layout) -> String {
+    let bounds = layout.shards.iter().flat_map(|s| [Some(&s.bound), s.within.as_ref()]).flatten();
+    let last = bounds.filter_map(|b| match b {
+        Bound::Range { from: Some(from), to: None } => Some(from),
+        _ => None,
+    });
+    let ranged = |m: Method| m == Method::Range;
+    let key = if ranged(layout.method) {
+        Some(&layout.key)
+    } else {
+        layout.within.as_ref().filter(|w| ranged(w.method)).map(|w| &w.key)
+    };
+    match key.zip(last.take(1).next()) {
+        Some((key, from)) => format!(
+            "the last range of {} has no upper end, takes all from {} on, and grows until a new range is split off it.",
+            list(key, 6),
+            list(from, 6)
+        ),
+        None => String::new(),
+    }
 }
 
 fn runners_up(plan: &Plan, page: &mut Page) {
@@ -266,6 +289,9 @@ struct Page(Vec<String>);
 
 impl Page {
     fn part(&mut self, title: &str, text: &str, lines: usize) {
+        if text.is_empty() {
+            return;
+        }
         self.wrapped(2, &format!("{title}: {text}"), lines);
     }
 

@@ -2,7 +2,7 @@
 
 use super::PlanInput;
 use super::options::Scored;
-use crate::key::{HashShares, Subject, pieces, split};
+use crate::key::{Cutting, HashShares, Level, Subject, pieces, split};
 use crate::model::words::round4;
 use crate::model::{Bound, Layout, Method, Node, Problem, Shard};
 use crate::place::place;
@@ -16,7 +16,8 @@ pub(super) fn lay_out(
     exact: &HashShares<'_>,
 ) -> Result<Layout, Vec<Problem>> {
     let (candidate, nodes) = (&choice.candidate, input.nodes);
-    let mut layout = Layout { method: candidate.method, key: candidate.key.clone(), shards: Vec::new() };
+    let within = candidate.within.clone();
+    let mut layout = Layout { method: candidate.method, key: candidate.key.clone(), within, shards: Vec::new() };
     if !candidate.method.shards() {
         return Ok(layout);
     }
@@ -24,21 +25,50 @@ pub(super) fn lay_out(
         layout.shards = copy(subject, &placed.layout, &candidate.key, nodes, exact);
         return Ok(layout);
     }
-    let cut = pieces(subject, &candidate.key, candidate.method, candidate.shard_count, exact).ok_or_else(|| {
-        let (method, count) = (candidate.method.name(), candidate.shard_count);
-        vec![
-            Problem::new("22023", format!("{count} shards by {method} cannot be cut from the known values"))
+    let cutting = Cutting::from(candidate);
+    let cut = |level: &Level<'_>| {
+        let found = pieces(subject, level.key, level.method, level.count, exact);
+        found.ok_or_else(|| {
+            vec![
+                Problem::new(
+                    "22023",
+                    format!("{} shards by {} cannot be cut from the known values", level.count, level.method.name()),
+                )
                 .detail("The profile of the backup does not tell enough of the key's values.")
                 .hint("Use method hash, or another number of shards."),
-        ]
-    })?;
-    let shares: Vec<f64> = cut.iter().map(|p| p.1).collect();
-    let placement = place(&shares, nodes);
-    for (ordinal, ((bound, share), at)) in (0..).zip(cut.into_iter().zip(placement)) {
-        let node = nodes.get(at).map(|n| n.name.clone()).unwrap_or_default();
-        layout.shards.push(Shard { ordinal, bound, node, share: round4(share) });
+            ]
+        })
+    };
+    // Keys of two levels are taken as independent of each other.
+    let mut shards = Vec::new();
+    let mut levels = cutting.levels().into_iter();
+    let Some(first) = levels.next() else { return Ok(layout) };
+    let second = levels.next().map(|l| cut(&l)).transpose()?;
+    for (bound, share) in cut(&first)? {
+        match &second {
+            None => shards.push((bound, None, share)),
+            Some(pieces) => {
+                shards.extend(pieces.iter().map(|(within, part)| (bound.clone(), Some(within.clone()), share * part)));
+            }
+        }
     }
+    for (ordinal, (bound, within, share)) in (0..).zip(shards) {
+        layout.shards.push(Shard { ordinal, bound, within, node: String::new(), share: round4(share) });
+    }
+    settle(&mut layout, nodes);
     Ok(layout)
+}
+
+/// Gives every shard its node. With two levels shards that share a bound of the level that spreads the rows stay together:
+/// so the newest period is on all nodes, and what is found by that key is on one.
+fn settle(layout: &mut Layout, nodes: &[Node]) {
+    let spread = layout.spread();
+    let shares: Vec<f64> = spread.shards.iter().map(|s| s.share).collect();
+    for (piece, at) in spread.shards.iter().zip(place(&shares, nodes)) {
+        let node = nodes.get(at).map(|n| n.name.as_str()).unwrap_or_default();
+        let of_piece = |s: &&mut Shard| s.bound == piece.bound || s.within.as_ref() == Some(&piece.bound);
+        layout.shards.iter_mut().filter(of_piece).for_each(|s| node.clone_into(&mut s.node));
+    }
 }
 
 /// The shards of a placed layout for this table: same ordinals, bounds and nodes; shares by the table's own rows where
@@ -58,7 +88,7 @@ fn copy(subject: &Subject<'_>, from: &Layout, key: &[String], nodes: &[Node], ex
             } else {
                 anew.next().and_then(|at| nodes.get(at)).map(|n| n.name.clone()).unwrap_or_default()
             };
-            Shard { ordinal: shard.ordinal, bound: shard.bound.clone(), node, share: round4(share) }
+            Shard { ordinal: shard.ordinal, bound: shard.bound.clone(), within: None, node, share: round4(share) }
         })
         .collect()
 }

@@ -38,7 +38,8 @@ pub(super) fn of_choice(subject: &Subject<'_>, candidate: &Candidate, input: &Pl
 }
 
 fn constraint(key: &UniqueKey, candidate: &Candidate, policy: UniquePolicy) -> Note {
-    let missing = candidate.key.iter().filter(|c| !key.columns.contains(c));
+    let all = candidate.columns();
+    let missing = all.iter().filter(|c| !key.columns.contains(c));
     let widened: Vec<&str> = key.columns.iter().chain(missing).map(String::as_str).collect();
     let columns = key.columns.join(", ");
     Note {

@@ -5,13 +5,14 @@
 //! go by hash with the count that the nodes ask for.
 
 use super::joint::{MOST_TABLES, Value, Variable};
+use super::levels::{self, World};
 use super::{PlacedTable, PlanInput};
 use crate::count::{
     CoLocated, Demand, KeyLimits, balanced, decide, demand_bounds, family_bound, key_bounds, needed, unsharded,
 };
 use crate::key::{
-    Context, Cut, HashShares, KeyValues, Place, Setting, Subject, all_keys, assess, assess_unsharded, candidates,
-    is_closed, is_shared, methods, skew, split,
+    Context, Cut, Cutting, HashShares, KeyValues, Level, Place, Setting, Subject, all_keys, assess, assess_unsharded,
+    candidates, is_closed, is_shared, methods, skew, split,
 };
 use crate::model::plan::CountDecision;
 use crate::model::{Bound, Candidate, Config, KeyColumns, Method, Table, TableName};
@@ -34,7 +35,7 @@ pub(super) struct Scored {
     /// The placed table whose bounds it copies.
     pub(super) like: Option<usize>,
     /// Tables of its family agree on these bounds.
-    agreed: bool,
+    pub(super) agreed: bool,
 }
 
 /// The family of each column of a key.
@@ -101,17 +102,11 @@ pub(super) fn of_target(
             ways.push(asked);
         }
         for method in ways.into_iter().filter(|method| makes(subject, key, *method, config.shard_count)) {
-            let values = KeyValues::of(subject, key);
-            let limits = KeyLimits {
-                method,
-                distinct: values.distinct,
-                hottest: values.largest_group(),
-                pieces: pieces(subject, key, method),
-            };
+            let limits = limits_of(subject, key, method);
             let family = beside.get(key).and_then(|other| family_bound(demand, other));
             let all = bounds.iter().cloned().chain(family).chain(key_bounds(&limits)).collect();
-            let agreed = is_shared(subject, key) && (method == Method::Hash || is_closed(subject, key));
-            let uneven = |count: u32| match values.distinct.filter(|_| agreed && method != Method::Hash) {
+            let agreed = agrees(subject, key, method);
+            let uneven = |count: u32| match limits.distinct.filter(|_| agreed && method != Method::Hash) {
                 // Numbers of rows differ between the tables of a family; its values do not.
                 Some(distinct) => {
                     Some(distinct.div_ceil(u64::from(count.max(1))) as f64 * f64::from(count) / distinct.max(1) as f64)
@@ -124,7 +119,12 @@ pub(super) fn of_target(
                 count.count = count.count.max(2);
             }
             let cut = Cut { method, count: count.count, skew: skew(subject, key, method, count.count, exact) };
-            out.push(Scored { candidate: assess(subject, key, cut, &setting), count, like: None, agreed });
+            out.push(Scored {
+                candidate: assess(subject, &Cutting::of(key, cut), &setting),
+                count,
+                like: None,
+                agreed,
+            });
         }
         let copies = input.placed.iter().enumerate().filter_map(|(at, placed)| {
             copy_of(subject, key, input, (at, placed), &setting).filter(|_| config.shard_count.is_none())
@@ -141,6 +141,8 @@ pub(super) fn of_target(
             out.push(copy);
         }
     }
+    let world = World { subject, input, bounds: &bounds, beside, demand, setting: &setting, exact };
+    out.extend(levels::of_target(&world));
     for method in [Method::None, Method::Reference] {
         let mut candidate = assess_unsharded(subject, method, &setting);
         let asked = config.method == Some(method);
@@ -186,7 +188,7 @@ fn copy_of(
         }
     };
     let cut = Cut { method: layout.method, count, skew };
-    let candidate = assess(subject, key, cut, setting);
+    let candidate = assess(subject, &Cutting::of(key, cut), setting);
     let because = format!("{} is cut this way already, and rows that belong together stay together.", placed.table);
     let count = CountDecision { count, bounds: Vec::new(), decided_by: format!("as {}", placed.table), because };
     Some(Scored { candidate, count, like: Some(at), agreed: true })
@@ -224,10 +226,12 @@ pub(super) fn variables<'a>(
             let place = match candidate.method {
                 Method::None => Place::Here,
                 Method::Reference => Place::Everywhere,
-                method => {
-                    let families = families_of(context, &target.table.name, &candidate.key);
-                    let layout = layouts.number(families, method, candidate.shard_count, option.like);
-                    layouts.place(&candidate.key, layout)
+                _ => {
+                    let cutting = Cutting::from(candidate);
+                    let spread = cutting.spread();
+                    let families = families_of(context, &target.table.name, spread.key);
+                    let layout = layouts.number(families, spread.method, spread.count, option.like);
+                    layouts.place(&spread.key.iter().cloned().collect(), layout)
                 }
             };
             value(target, candidate, place)
@@ -237,9 +241,9 @@ pub(super) fn variables<'a>(
         .iter()
         .filter(|o| o.agreed)
         .map(|o| {
-            let c = &o.candidate;
-            let cut = Cut { method: c.method, count: c.shard_count, skew: c.evidence.skew };
-            (families_of(context, &target.table.name, &c.key), cut, o.like)
+            let cutting = Cutting::from(&o.candidate);
+            let Level { key, method, count } = cutting.spread();
+            (families_of(context, &target.table.name, key), Cut { method, count, skew: cutting.cut.skew }, o.like)
         })
         .collect();
     let mut out = vec![Variable::of(target, values)];
@@ -260,9 +264,11 @@ pub(super) fn variables<'a>(
 }
 
 fn value(subject: &Subject<'_>, candidate: &Candidate, place: Place) -> Value {
-    let homed = if candidate.key.is_empty() { 0.0 } else { subject.context.homed(&subject.table.name, &candidate.key) };
-    let (method, key, count) = (candidate.method, candidate.key.clone(), candidate.shard_count);
-    Value { method, key, place, count, own: candidate.cost, homed }
+    // Of two levels the one that spreads the rows: it is what other tables and transactions see.
+    let cutting = Cutting::from(candidate);
+    let Level { key, method, count } = cutting.spread();
+    let homed = if key.is_empty() { 0.0 } else { subject.context.homed(&subject.table.name, key) };
+    Value { method, key: key.iter().cloned().collect(), place, count, own: candidate.cost, homed }
 }
 
 /// A table that is already placed: its layout is what it is.
@@ -323,7 +329,7 @@ fn follower(
             cuts.push((Cut { method: Method::Hash, count: usual, skew: None }, None));
         }
         for (cut, like) in cuts {
-            let candidate = assess(subject, &key, cut, &setting);
+            let candidate = assess(subject, &Cutting::of(&key, cut), &setting);
             if !methods_allow(subject, &key, cut.method) || candidate.rejected.is_some() {
                 continue;
             }
@@ -363,21 +369,33 @@ fn setting<'a>(demand: &Demand, config: &Config, exact: &'a HashShares<'a>) -> S
 }
 
 pub(super) fn is_forced(config: &Config) -> bool {
-    config.shard_key.is_some() || config.method.is_some()
+    config.shard_key.is_some() || config.method.is_some() || config.within.is_some()
+}
+
+/// What a key allows by a method.
+pub(super) fn limits_of(subject: &Subject<'_>, key: &[String], method: Method) -> KeyLimits {
+    let values = KeyValues::of(subject, key);
+    let pieces = pieces(subject, key, method);
+    KeyLimits { method, distinct: values.distinct, hottest: values.largest_group(), pieces }
+}
+
+/// Tables of the key's family would be cut by the same bounds.
+pub(super) fn agrees(subject: &Subject<'_>, key: &[String], method: Method) -> bool {
+    is_shared(subject, key) && (method == Method::Hash || is_closed(subject, key))
 }
 
 /// As many shards as the config asks for can be made.
-fn makes(subject: &Subject<'_>, key: &[String], method: Method, count: Option<u32>) -> bool {
+pub(super) fn makes(subject: &Subject<'_>, key: &[String], method: Method, count: Option<u32>) -> bool {
     let Some(count) = count.filter(|_| method != Method::Hash) else { return true };
     pieces(subject, key, method).is_some_and(|most| count <= most) && (method == Method::Range || count > 1)
 }
 
 /// The method could cut the key if asked to, though the planner would not think of it.
-fn is_possible(subject: &Subject<'_>, key: &[String], method: Method) -> bool {
+pub(super) fn is_possible(subject: &Subject<'_>, key: &[String], method: Method) -> bool {
     method != Method::Hash && pieces(subject, key, method).is_some()
 }
 
-fn pieces(subject: &Subject<'_>, key: &[String], method: Method) -> Option<u32> {
+pub(super) fn pieces(subject: &Subject<'_>, key: &[String], method: Method) -> Option<u32> {
     let [one] = key else { return None };
     let column = subject.table.column(one).filter(|c| c.orderable && !c.generated)?;
     let profile = subject.profile?.column(one)?;

@@ -15,11 +15,21 @@ pub(super) enum Restriction {
     Pinned,
     Listed,
     Ranged,
+    /// From below only, as one asks for what is newest.
+    Above,
     Matched,
 }
 
 impl Restriction {
-    pub(super) const ALL: [Self; 4] = [Self::Pinned, Self::Listed, Self::Ranged, Self::Matched];
+    pub(super) const ALL: [Self; 5] = [Self::Pinned, Self::Listed, Self::Ranged, Self::Above, Self::Matched];
+
+    /// What holds if one or the other does. Two values are a list; a limit on one side and anything else is some limit.
+    fn either(self, other: Self) -> Self {
+        match self.max(other).max(Self::Listed) {
+            Self::Above if self != other => Self::Ranged,
+            weaker => weaker,
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -49,13 +59,13 @@ impl Facts {
         self.equal.extend(other.equal);
     }
 
-    /// What every branch says. Two values are a list.
+    /// What every branch says.
     fn either(mut self, other: &Facts) -> Self {
         let both = self.restricted.keys().filter(|node| other.restricted.contains_key(node));
         self.values = both.filter_map(|node| Some((*node, self.count(*node)? + other.count(*node)?))).collect();
         self.restricted = std::mem::take(&mut self.restricted)
             .into_iter()
-            .filter_map(|(node, a)| other.restricted.get(&node).map(|b| (node, a.max(*b).max(Restriction::Listed))))
+            .filter_map(|(node, a)| other.restricted.get(&node).map(|b| (node, a.either(*b))))
             .collect();
         self.equal.retain(|pair| other.equal.contains(pair));
         self
@@ -92,8 +102,12 @@ impl Facts {
                     self.compare(op, l, r);
                 }
             }
-            ("<" | "<=" | ">" | ">=", Operand::Column(node), other)
-            | ("<" | "<=" | ">" | ">=", other, Operand::Column(node))
+            (">" | ">=", Operand::Column(node), other) | ("<" | "<=", other, Operand::Column(node))
+                if other.is_value() =>
+            {
+                self.restrict(*node, Restriction::Above);
+            }
+            ("<" | "<=", Operand::Column(node), other) | (">" | ">=", other, Operand::Column(node))
                 if other.is_value() =>
             {
                 self.restrict(*node, Restriction::Ranged);

@@ -70,6 +70,7 @@ fn lend(table_use: &TableUse, lender: &TableName, target: &Table) -> TableUse {
             &mut lent.pinned,
             &mut lent.listed,
             &mut lent.ranged,
+            &mut lent.above,
             &mut lent.matched,
             &mut lent.grouped,
             &mut lent.ordered,

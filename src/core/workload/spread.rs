@@ -22,6 +22,10 @@ pub(super) fn table_uses(references: &References<'_>, seen: &Seen) -> Vec<TableU
             Restriction::Pinned => tell(node, |u| &mut u.pinned),
             Restriction::Listed => tell(node, |u| &mut u.listed),
             Restriction::Ranged => tell(node, |u| &mut u.ranged),
+            Restriction::Above => {
+                tell(node, |u| &mut u.ranged);
+                tell(node, |u| &mut u.above);
+            }
             Restriction::Matched => tell(node, |u| &mut u.matched),
         }
     }
@@ -65,6 +69,7 @@ fn sorted(mut table_use: TableUse) -> TableUse {
         &mut table_use.pinned,
         &mut table_use.listed,
         &mut table_use.ranged,
+        &mut table_use.above,
         &mut table_use.matched,
         &mut table_use.grouped,
         &mut table_use.ordered,

@@ -55,6 +55,7 @@ fn plan_restore(
         name!(rejected, Option<String>),
         name!(evidence, JsonB),
         name!(plan_id, i64),
+        name!(within, Option<JsonB>),
     ),
 > {
     let rows: Vec<_> = on("plan a restore", (target, backup, config), |request, session| {
@@ -76,6 +77,7 @@ fn plan_restore(
                     candidate.rejected,
                     json(&candidate.evidence)?,
                     id,
+                    candidate.within.as_ref().map(json).transpose()?,
                 ))
             })
             .collect::<Result<_>>()
@@ -101,6 +103,7 @@ fn restore_table(
         name!(rows, i64),
         name!(seconds, f64),
         name!(notes, JsonB),
+        name!(within, Option<JsonB>),
     ),
 > {
     let row = on("restore", (target, backup, config), |request, session| {
@@ -116,6 +119,7 @@ fn restore_table(
             i64::try_from(done.rows).unwrap_or(i64::MAX),
             done.seconds,
             json(&done.plan.notes)?,
+            layout.within.as_ref().map(json).transpose()?,
         ))
     });
     TableIterator::once(row)

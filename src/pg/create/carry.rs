@@ -171,7 +171,7 @@ impl Decider<'_> {
         let nullable: Vec<String> = self
             .layout
             .iter()
-            .flat_map(|l| l.key.iter())
+            .flat_map(|l| l.columns())
             .filter(|k| table.column(k).is_some_and(|c| !c.not_null))
             .cloned()
             .collect();
@@ -214,12 +214,12 @@ impl Decider<'_> {
     /// none of them.
     fn unique(&mut self, object: &str, columns: &[String]) -> Carried {
         let Some(layout) = self.layout else { return Carried::Table };
-        if layout.key.iter().all(|k| columns.contains(k)) {
+        if layout.columns().all(|k| columns.contains(k)) {
             return Carried::ShardsThenTable;
         }
         let per_shard = self.config.unique == UniquePolicy::PerShard;
         if !self.definition.table.unique_keys.iter().any(|k| k.name == *object) {
-            let key = layout.key.join(", ");
+            let key = layout.columns().cloned().collect::<Vec<_>>().join(", ");
             let what = if per_shard { "is enforced within each shard" } else { "is widened by the shard key" };
             let because =
                 format!("PostgreSQL enforces uniqueness over all partitions only if the index contains ({key})");
@@ -273,7 +273,7 @@ impl Decider<'_> {
     fn keeps_unique(&self, columns: &[String]) -> bool {
         let same = |k: &[String]| k.len() == columns.len() && k.iter().all(|c| columns.contains(c));
         self.definition.table.unique_keys.iter().any(|k| same(&k.columns))
-            && self.layout.is_none_or(|l| l.key.iter().all(|k| columns.contains(k)))
+            && self.layout.is_none_or(|l| l.columns().all(|k| columns.contains(k)))
     }
 
     /// What concerns the table as a whole.
@@ -318,5 +318,5 @@ impl Decider<'_> {
 
 /// Key columns that are not among `columns`.
 pub fn missing<'a>(layout: &'a Layout, columns: &'a [String]) -> impl Iterator<Item = &'a str> {
-    layout.key.iter().filter(|k| !columns.contains(k)).map(String::as_str)
+    layout.columns().filter(|k| !columns.contains(k)).map(String::as_str)
 }

@@ -67,6 +67,11 @@ impl Blueprint<'_> {
         shard_name(&self.target, ordinal)
     }
 
+    /// `orders_p0003`: an inner partition, whose shards are its own partitions.
+    pub fn part_name(&self, number: u32) -> TableName {
+        part_name(&self.target, number)
+    }
+
     /// The tablespace that a node stands for; None for the database's own.
     pub fn tablespace(&self, node: &str) -> Option<&str> {
         self.tablespaces.get(node).map(String::as_str).filter(|t| *t != "pg_default")
@@ -91,7 +96,15 @@ fn shorten(name: String) -> String {
 }
 
 pub fn shard_name(table: &TableName, ordinal: u32) -> TableName {
-    let suffix = format!("_s{ordinal:04}");
+    numbered(table, 's', ordinal)
+}
+
+pub fn part_name(table: &TableName, number: u32) -> TableName {
+    numbered(table, 'p', number)
+}
+
+fn numbered(table: &TableName, kind: char, number: u32) -> TableName {
+    let suffix = format!("_{kind}{number:04}");
     let mut end = table.name.len().min(63 - suffix.len());
     while !table.name.is_char_boundary(end) {
         end -= 1;

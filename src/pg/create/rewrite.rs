@@ -20,6 +20,7 @@ pub fn apply<'t>(blueprint: &Blueprint<'_>, part: &Part, on: On<'_>, widened: bo
         blueprint,
         table: match on {
             On::Table => blueprint.target.clone(),
+            On::Part(number) => blueprint.part_name(number),
             On::Shard(shard) => blueprint.shard_name(shard.ordinal),
         },
         on_shard: matches!(on, On::Shard(_)),

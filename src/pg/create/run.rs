@@ -7,7 +7,7 @@ use crate::pg::definition::PartKind;
 use crate::pg::error::{Error, Result};
 use crate::pg::ffi::{self, Pinned, cstring, quote_ident, quote_literal, quote_table};
 use foreshard_core::model::plan::Shard;
-use foreshard_core::model::{Bound, Problem};
+use foreshard_core::model::{Bound, Problem, TableName};
 use pgrx::Spi;
 
 /// Builds a blueprint.
@@ -33,12 +33,16 @@ impl<'a> Builder<'a> {
                 let node = table::create_table(blueprint)?;
                 ffi::run_utility(node.as_ptr(), &cstring(&blueprint.definition.create));
             }
-            Action::CreateShard(shard) => {
+            Action::CreatePart(number, bound) => {
+                Spi::run(&self.create_part(*number, bound))?;
+                self.close(&blueprint.part_name(*number))?;
+            }
+            Action::CreateShard(shard, part) => {
                 let access_method = &blueprint.definition.access_method;
                 let _settings = (!access_method.is_empty())
                     .then(|| Pinned::new(&[("default_table_access_method", access_method.as_str())]));
-                Spi::run(&self.create_shard(shard))?;
-                self.close_shard(shard)?;
+                Spi::run(&self.create_shard(shard, *part))?;
+                self.close(&blueprint.shard_name(shard.ordinal))?;
             }
             Action::StorageParameters(shard) => {
                 let name = blueprint.shard_name(shard.ordinal);
@@ -50,6 +54,7 @@ impl<'a> Builder<'a> {
                 let node = rewrite::apply(blueprint, part, *on, *widened)?;
                 let tablespace = match on {
                     On::Shard(shard) => blueprint.tablespace(&shard.node),
+                    On::Part(_) => None,
                     On::Table if blueprint.is_sharded() => None,
                     On::Table => {
                         blueprint.layout.and_then(|l| l.shards.first()).and_then(|s| blueprint.tablespace(&s.node))
@@ -69,17 +74,29 @@ impl<'a> Builder<'a> {
     }
 
     /// Takes back what the database's default privileges have granted: rows are reached through the table, whose grants
-    /// and row security a shard of its own would lead past.
-    fn close_shard(&self, shard: &Shard) -> Result<()> {
-        let name = self.blueprint.shard_name(shard.ordinal);
-        for role in catalog::grantees(&name)? {
+    /// and row security a partition of its own would lead past.
+    fn close(&self, partition: &TableName) -> Result<()> {
+        for role in catalog::grantees(partition)? {
             let role = role.map_or_else(|| "PUBLIC".to_owned(), |role| quote_ident(&role));
-            Spi::run(&format!("REVOKE ALL ON TABLE {} FROM {role}", quote_table(&name)))?;
+            Spi::run(&format!("REVOKE ALL ON TABLE {} FROM {role}", quote_table(partition)))?;
         }
         Ok(())
     }
 
-    fn create_shard(&self, shard: &Shard) -> String {
+    fn create_part(&self, number: u32, bound: &Bound) -> String {
+        let blueprint = self.blueprint;
+        let within = blueprint.layout.and_then(|l| l.within.as_ref());
+        let columns = within.iter().flat_map(|w| &w.key).map(|c| quote_ident(c)).collect::<Vec<_>>().join(", ");
+        format!(
+            "CREATE TABLE {} PARTITION OF {} {} PARTITION BY {} ({columns})",
+            quote_table(&blueprint.part_name(number)),
+            quote_table(&blueprint.target),
+            bound_clause(bound),
+            within.map_or("", |w| w.method.name())
+        )
+    }
+
+    fn create_shard(&self, shard: &Shard, part: Option<u32>) -> String {
         let blueprint = self.blueprint;
         let unlogged = if blueprint.definition.unlogged { "UNLOGGED " } else { "" };
         let tablespace =
@@ -87,8 +104,8 @@ impl<'a> Builder<'a> {
         format!(
             "CREATE {unlogged}TABLE {} PARTITION OF {} {}{tablespace}",
             quote_table(&blueprint.shard_name(shard.ordinal)),
-            quote_table(&blueprint.target),
-            bound_clause(&shard.bound)
+            quote_table(&part.map_or_else(|| blueprint.target.clone(), |number| blueprint.part_name(number))),
+            bound_clause(shard.within.as_ref().unwrap_or(&shard.bound))
         )
     }
 }
@@ -125,7 +142,7 @@ pub fn rehearse(blueprint: &Blueprint<'_>) -> Result<Vec<Problem>> {
                 if let Err(error) = outcome {
                     problems.extend(error.into_problems().into_iter().map(|p| name_it(p, &action)));
                 }
-                if failed && matches!(action, Action::CreateTable | Action::CreateShard(_)) {
+                if failed && matches!(action, Action::CreateTable | Action::CreatePart(..) | Action::CreateShard(..)) {
                     // Everything after it would fail for the same reason.
                     return Ok::<(), Error>(());
                 }
@@ -140,7 +157,8 @@ pub fn rehearse(blueprint: &Blueprint<'_>) -> Result<Vec<Problem>> {
 fn name_it(mut problem: Problem, action: &Action<'_>) -> Problem {
     let what = match action {
         Action::CreateTable => "the table".to_owned(),
-        Action::CreateShard(shard) => format!("shard {}", shard.ordinal),
+        Action::CreatePart(number, _) => format!("part {number}"),
+        Action::CreateShard(shard, _) => format!("shard {}", shard.ordinal),
         Action::StorageParameters(_) => "the storage parameters".to_owned(),
         Action::Apply { part, .. } => format!("\"{}\"", part.object),
     };

@@ -2,7 +2,8 @@
 
 use super::{Blueprint, Carried};
 use crate::pg::definition::{Part, PartKind};
-use foreshard_core::model::plan::Shard;
+use foreshard_core::model::layout::Part as Inner;
+use foreshard_core::model::{Bound, Shard};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -16,13 +17,18 @@ pub enum Phase {
 #[derive(Debug, Clone, Copy)]
 pub enum On<'a> {
     Table,
+    /// An inner partition, by its number.
+    Part(u32),
     Shard(&'a Shard),
 }
 
 #[derive(Debug)]
 pub enum Action<'a> {
     CreateTable,
-    CreateShard(&'a Shard),
+    /// An inner partition of a layout with two levels, with its number.
+    CreatePart(u32, &'a Bound),
+    /// A shard of the table, or of the inner partition of that number.
+    CreateShard(&'a Shard, Option<u32>),
     /// Storage parameters of the CREATE TABLE, which only tables with rows of their own may have.
     StorageParameters(&'a Shard),
     Apply {
@@ -34,27 +40,29 @@ pub enum Action<'a> {
 
 /// The steps of a phase. `only_first_shard` makes a rehearsal short: what the server takes once it takes again.
 pub fn steps<'a>(blueprint: &'a Blueprint<'a>, phase: Phase, only_first_shard: bool) -> Vec<Action<'a>> {
-    let shards: Vec<&Shard> = match blueprint.layout {
-        Some(layout) if blueprint.is_sharded() => {
-            layout.shards.iter().take(if only_first_shard { 1 } else { usize::MAX }).collect()
-        }
-        _ => Vec::new(),
-    };
+    let most = if only_first_shard { 1 } else { usize::MAX };
+    let layout = blueprint.layout.filter(|_| blueprint.is_sharded());
+    let shards: Vec<&Shard> = layout.iter().flat_map(|l| &l.shards).take(most).collect();
+    let parts: Vec<(u32, Inner<'_>)> =
+        layout.filter(|l| l.within.is_some()).map(|l| (0..).zip(l.parts()).take(most).collect()).unwrap_or_default();
+    let targets = Targets { parts: parts.iter().map(|p| p.0).collect(), shards };
     let mut actions = Vec::new();
     if phase == Phase::BeforeLoad {
-        apply(blueprint, &shards, &mut actions, |kind| matches!(kind, PartKind::Sequence));
+        apply(blueprint, &targets, &mut actions, |kind| matches!(kind, PartKind::Sequence));
         actions.push(Action::CreateTable);
-        apply(blueprint, &shards, &mut actions, |kind| {
+        apply(blueprint, &targets, &mut actions, |kind| {
             matches!(kind, PartKind::Column | PartKind::Check { validated: true })
         });
-        for shard in &shards {
-            actions.push(Action::CreateShard(shard));
+        actions.extend(parts.iter().map(|(number, part)| Action::CreatePart(*number, part.bound)));
+        for shard in &targets.shards {
+            let part = parts.iter().find(|(_, p)| *p.bound == shard.bound).map(|p| p.0);
+            actions.push(Action::CreateShard(shard, part));
             actions.push(Action::StorageParameters(shard));
         }
         return actions;
     }
     for rank in 0..=LAST_RANK {
-        apply(blueprint, &shards, &mut actions, |kind| rank_of(kind) == Some(rank));
+        apply(blueprint, &targets, &mut actions, |kind| rank_of(kind) == Some(rank));
     }
     actions
 }
@@ -84,9 +92,15 @@ fn rank_of(kind: &PartKind) -> Option<u8> {
     })
 }
 
+/// What there is below the table.
+struct Targets<'a> {
+    parts: Vec<u32>,
+    shards: Vec<&'a Shard>,
+}
+
 fn apply<'a>(
     blueprint: &'a Blueprint<'a>,
-    shards: &[&'a Shard],
+    targets: &Targets<'a>,
     actions: &mut Vec<Action<'a>>,
     wanted: impl Fn(&PartKind) -> bool,
 ) {
@@ -95,7 +109,7 @@ fn apply<'a>(
             continue;
         }
         let widened = *carried == Carried::Widened;
-        let on_shards = shards.iter().map(|shard| Action::Apply { part, on: On::Shard(shard), widened });
+        let on_shards = targets.shards.iter().map(|shard| Action::Apply { part, on: On::Shard(shard), widened });
         let on_table = Action::Apply { part, on: On::Table, widened };
         match carried {
             Carried::LeftOut => {}
@@ -103,6 +117,10 @@ fn apply<'a>(
             Carried::Shards => actions.extend(on_shards),
             Carried::ShardsThenTable | Carried::Widened | Carried::Everywhere => {
                 actions.extend(on_shards);
+                // Inner partitions have no rows, but an owner; their indexes come with the table's.
+                let owned = matches!(part.kind, PartKind::Owner { .. });
+                let parts = targets.parts.iter().filter(|_| owned);
+                actions.extend(parts.map(|n| Action::Apply { part, on: On::Part(*n), widened }));
                 actions.push(on_table);
             }
         }

@@ -4,8 +4,9 @@
 //! the key's families are cut alike, and all others are plain.
 
 use foreshard_core::backup::profile::{Profiler, ValueOrder};
-use foreshard_core::key::{Families, split};
-use foreshard_core::model::{Bound, Candidate, Method, Plan, Schema, Table, TableName};
+use foreshard_core::key::{Cutting, Families, Level, split};
+use foreshard_core::model::layout::spreads_more;
+use foreshard_core::model::{Bound, Candidate, Layout, Method, Plan, Schema, Table, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How a table is cut; a table without one is plain.
@@ -14,6 +15,27 @@ pub struct Cut {
     pub method: Method,
     pub key: Vec<String>,
     pub bounds: Vec<Bound>,
+    /// How each part is cut once more.
+    pub within: Option<Box<Cut>>,
+}
+
+impl Cut {
+    fn new(method: Method, key: &[String], bounds: Vec<Bound>) -> Self {
+        Self { method, key: key.to_vec(), bounds, within: None }
+    }
+
+    /// The columns of all levels.
+    pub fn columns(&self) -> impl Iterator<Item = &String> {
+        self.key.iter().chain(self.within.iter().flat_map(|w| &w.key))
+    }
+
+    /// The level that spreads the rows, which is what other tables follow.
+    fn spread(&self) -> Self {
+        match &self.within {
+            Some(within) if spreads_more(within.method, self.method) => Self::clone(within),
+            _ => Self { within: None, ..self.clone() },
+        }
+    }
 }
 
 /// How each table is cut that is not plain.
@@ -33,9 +55,9 @@ pub fn compared(plan: &Plan) -> Vec<usize> {
     out
 }
 
-/// The key by which the sample is taken: that of the first layout that has one.
-pub fn leading<'a>(plan: &'a Plan, compared: &[usize]) -> Option<&'a Candidate> {
-    compared.iter().filter_map(|at| plan.candidates.get(*at)).find(|c| c.method.shards())
+/// The layout by whose key the sample is taken: the first one that has a key.
+pub fn leading(plan: &Plan, compared: &[usize]) -> Option<Cutting> {
+    compared.iter().filter_map(|at| plan.candidates.get(*at)).find(|c| c.method.shards()).map(Cutting::from)
 }
 
 /// The columns of another table that mean what the key means, one for each of its columns; the one nearest to the root of
@@ -67,13 +89,13 @@ impl Making<'_> {
         let candidate = self.plan.candidates.get(at)?;
         let mut cuts = Design::new();
         if candidate.method.shards() {
-            let bounds = match at == self.plan.chosen {
-                true => self.plan.layout.shards.iter().map(|s| s.bound.clone()).collect(),
-                false => self.bounds(candidate)?,
+            let cut = match at == self.plan.chosen {
+                true => laid_out(&self.plan.layout),
+                false => self.cut(candidate)?,
             };
-            let cut = Cut { method: candidate.method, key: candidate.key.to_vec(), bounds };
+            let followed = cut.spread();
             for table in self.tables.iter().filter(|t| **t != self.plan.source) {
-                if let Some(other) = self.other(at, table, &cut) {
+                if let Some(other) = self.other(at, table, &followed) {
                     cuts.insert(table.clone(), other);
                 }
             }
@@ -98,14 +120,26 @@ impl Making<'_> {
         (at != self.plan.chosen).then(|| Cut { key, ..target.clone() })
     }
 
-    /// Bounds for a candidate that was not laid out.
-    fn bounds(&self, candidate: &Candidate) -> Option<Vec<Bound>> {
-        let count = candidate.shard_count;
-        let pieces = match candidate.method {
+    /// The cut of a candidate that was not laid out.
+    fn cut(&self, candidate: &Candidate) -> Option<Cut> {
+        let cutting = Cutting::from(candidate);
+        let cut = |level: &Level<'_>| Some(Cut::new(level.method, level.key, self.bounds(level)?));
+        let mut levels = cutting.levels().into_iter();
+        let first = cut(&levels.next()?)?;
+        let within = match levels.next() {
+            Some(level) => Some(Box::new(cut(&level)?)),
+            None => None,
+        };
+        Some(Cut { within, ..first })
+    }
+
+    fn bounds(&self, level: &Level<'_>) -> Option<Vec<Bound>> {
+        let count = level.count;
+        let pieces = match level.method {
             Method::Hash => split::hash(count),
             method => {
                 let table = self.schema.get(&self.plan.source)?;
-                let key = candidate.key.first()?;
+                let key = level.key.first()?;
                 let at = table.columns.iter().position(|c| c.name == *key)?;
                 let type_name = &table.columns.get(at)?.type_name;
                 let mut profiler = Profiler::new(&[(key.clone(), ValueOrder::of_type(type_name))]);
@@ -127,5 +161,16 @@ impl Making<'_> {
 
 fn by_hash(key: Vec<String>, count: usize) -> Cut {
     let count = u32::try_from(count).unwrap_or(1);
-    Cut { method: Method::Hash, key, bounds: split::hash(count).into_iter().map(|p| p.0).collect() }
+    Cut::new(Method::Hash, &key, split::hash(count).into_iter().map(|p| p.0).collect())
+}
+
+/// The plan's own layout. Every part has the same second level.
+fn laid_out(layout: &Layout) -> Cut {
+    let parts = layout.parts();
+    let first = Cut::new(layout.method, &layout.key, parts.iter().map(|p| p.bound.clone()).collect());
+    let within = layout.within.as_ref().map(|w| {
+        let shards = parts.first().into_iter().flat_map(|p| &p.shards);
+        Box::new(Cut::new(w.method, &w.key, shards.filter_map(|s| s.within.clone()).collect()))
+    });
+    Cut { within, ..first }
 }

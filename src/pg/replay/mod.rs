@@ -23,7 +23,7 @@ use super::archive::Backup;
 use super::error::Result;
 use super::ffi::{self, Session};
 use super::{catalog, ledger, precheck, querylog};
-use foreshard_core::key::Families;
+use foreshard_core::key::{Cutting, Families};
 use foreshard_core::model::plan::Class;
 use foreshard_core::model::{Candidate, Config, KeyColumns, Method, Problem, ReplayConfig, TableName};
 use measure::{Bench, Measure};
@@ -77,6 +77,7 @@ pub fn replay(plan_id: i64, replay: &ReplayConfig, session: &Session) -> Result<
     let families = Families::new(&schema, &workload);
     let compared = designs::compared(&plan);
     let leading = designs::leading(&plan, &compared);
+    let leading = leading.as_ref().map(Cutting::spread);
     let sampling = samples::Sampling {
         backup: &backup,
         definitions: &definitions,
@@ -90,7 +91,7 @@ pub fn replay(plan_id: i64, replay: &ReplayConfig, session: &Session) -> Result<
     let rows = pools.get(&plan.source).map(|p| p.rows.as_slice()).unwrap_or_default();
     let making = designs::Making { plan: &plan, schema: &schema, families: &families, tables: &tables, rows };
     let key_families: BTreeSet<usize> =
-        leading.iter().flat_map(|c| &c.key).filter_map(|c| families.of(&plan.source, c)).collect();
+        leading.iter().flat_map(|c| c.key).filter_map(|c| families.of(&plan.source, c)).collect();
     let mut out = Vec::new();
     for at in compared {
         let Some(candidate) = plan.candidates.get(at) else { continue };

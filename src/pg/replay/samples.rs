@@ -7,8 +7,8 @@ use crate::pg::definition::Definitions;
 use crate::pg::error::Result;
 use crate::pg::load::Reading;
 use foreshard_core::backup::sampler::{Sample, Sampler};
-use foreshard_core::key::Families;
-use foreshard_core::model::{Candidate, ReplayConfig, Schema, Table, TableName};
+use foreshard_core::key::{Families, Level};
+use foreshard_core::model::{ReplayConfig, Schema, Table, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Groups for each shard below which rows are taken out of groups rather than groups out of the sample. Assumed: with
@@ -27,7 +27,7 @@ pub struct Sampling<'a> {
     pub config: &'a ReplayConfig,
     pub source: &'a TableName,
     /// Rows with the same value of its key are kept together, in all tables.
-    pub leading: Option<&'a Candidate>,
+    pub leading: Option<Level<'a>>,
 }
 
 impl Sampling<'_> {
@@ -50,10 +50,10 @@ impl Sampling<'_> {
 
     fn sample(&self, table: &Table, mut data: Data) -> Result<Sample> {
         let leading = self.leading;
-        let groups = leading.map_or(1, |c| c.shard_count as usize * GROUPS_PER_SHARD);
+        let groups = leading.map_or(1, |c| c.count as usize * GROUPS_PER_SHARD);
         let key = leading.and_then(|c| match table.name == *self.source {
             true => Some(c.key.to_vec()),
-            false => follow(self.families, self.source, &c.key, table),
+            false => follow(self.families, self.source, c.key, table),
         });
         let group: Vec<usize> = key
             .unwrap_or_default()

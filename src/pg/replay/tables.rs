@@ -49,10 +49,17 @@ pub fn build(definition: &Definition, pool: &Pool, design: &Design, number: usiz
         columns.push((column.name.clone(), stored, identity));
     }
     let listed: Vec<String> = columns.iter().map(|(n, t, i)| format!("{} {t}{i}", quote_ident(n))).collect();
-    let partition = cut.map(|c| format!(" PARTITION BY {} ({})", c.method.name(), names(&c.key))).unwrap_or_default();
+    let partition_by = |c: &Cut| format!(" PARTITION BY {} ({})", c.method.name(), names(&c.key));
+    let partition = cut.map(partition_by).unwrap_or_default();
     Spi::run(&format!("CREATE TABLE pg_temp.{name} ({}){partition}", listed.join(", ")))?;
     for (i, bound) in cut.map(|c| c.bounds.as_slice()).unwrap_or_default().iter().enumerate() {
-        Spi::run(&format!("CREATE TABLE pg_temp.{name}_s{i} PARTITION OF pg_temp.{name} {}", bound_clause(bound)))?;
+        let (part, bound) = (format!("pg_temp.{name}_s{i}"), bound_clause(bound));
+        let within = cut.and_then(|c| c.within.as_deref());
+        let further = within.map(partition_by).unwrap_or_default();
+        Spi::run(&format!("CREATE TABLE {part} PARTITION OF pg_temp.{name} {bound}{further}"))?;
+        for (j, bound) in within.map(|w| w.bounds.as_slice()).unwrap_or_default().iter().enumerate() {
+            Spi::run(&format!("CREATE TABLE {part}_s{j} PARTITION OF {part} {}", bound_clause(bound)))?;
+        }
     }
     fill(&name, &columns, &pool.rows)?;
     for (i, index) in indexes(definition, cut)?.into_iter().enumerate() {
@@ -128,7 +135,7 @@ fn indexes(definition: &Definition, cut: Option<&Cut>) -> Result<Vec<(&'static s
             .all(|c| definition.table.column(c).is_some_and(|c| c.orderable || !catalog::type_exists(&c.type_name)))
     };
     for key in definition.table.unique_keys.iter().filter(|k| orderable(&k.columns)) {
-        let enforced = cut.is_none_or(|cut| cut.key.iter().all(|c| key.columns.contains(c)));
+        let enforced = cut.is_none_or(|cut| cut.columns().all(|c| key.columns.contains(c)));
         out.push((if enforced { "UNIQUE INDEX" } else { "INDEX" }, key.columns.clone()));
     }
     for part in &definition.parts {
