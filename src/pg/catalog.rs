@@ -69,6 +69,28 @@ pub fn relation_oid(name: &TableName) -> Result<Option<pg_sys::Oid>> {
     )?)
 }
 
+/// The names of a relation's columns; None where there is no such relation.
+pub fn column_names(name: &TableName) -> Result<Option<Vec<String>>> {
+    Ok(one(
+        "SELECT ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relname = $2",
+        &[name.schema.clone().into(), name.name.clone().into()],
+    )?)
+}
+
+/// The relation that an extension calls like itself, in whichever schema it was created; None where it is not installed.
+pub fn extension_relation(extension: &str) -> Result<Option<TableName>> {
+    let schema: Option<String> = one(
+        "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_extension e
+             JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+         WHERE e.extname = $1",
+        &[extension.into()],
+    )?;
+    Ok(schema.map(|schema| TableName::new(schema, extension)))
+}
+
 /// The words for what a relation is, `a table`; None when there is none of that name.
 pub fn relation_kind(name: &TableName) -> Result<Option<String>> {
     Ok(one(

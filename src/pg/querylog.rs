@@ -3,7 +3,9 @@
 //! The column names follow the version of the extension that made the relation, not the server's: they are looked up.
 
 use super::error::{Error, Result};
-use super::{catalog, ffi, parse};
+use super::request::keep;
+use super::{catalog, ffi, parse, quals};
+use foreshard_core::model::quals::Qual;
 use foreshard_core::model::workload::LogEntry;
 use foreshard_core::model::{Config, Problem, Schema, TableName, Workload};
 use foreshard_core::workload::{self, AnalyzeOptions};
@@ -18,6 +20,8 @@ pub struct QueryLog {
     pub entries: Vec<LogEntry>,
     /// Whether the log counts utility statements, as far as a setting of this server tells.
     pub utility_tracked: Option<bool>,
+    /// Predicates that were watched at run time.
+    pub quals: Vec<Qual>,
 }
 
 impl QueryLog {
@@ -28,18 +32,35 @@ impl QueryLog {
             profile: config.workload,
             interrupts: ffi::interrupts(),
             utility_tracked: self.utility_tracked,
+            quals: self.quals.clone(),
         };
         workload::analyze(schema, &self.entries, &options)
     }
 
     fn none(basis: &str) -> Self {
-        Self { basis: basis.to_owned(), entries: Vec::new(), utility_tracked: None }
+        Self { basis: basis.to_owned(), entries: Vec::new(), utility_tracked: None, quals: Vec::new() }
     }
 }
 
+/// The log, and what was watched of its statements.
+///
 /// # Errors
-/// 42P01 for a relation that does not exist, 42703 for one without the columns, 42501 without the right to read it.
+/// 42P01 for a relation that does not exist, 42703 for one without the columns, 42501 without the right to read it; both
+/// relations' problems together.
 pub fn read(config: &Config, schema: Option<&str>) -> Result<QueryLog> {
+    let mut problems = Vec::new();
+    let log = keep(&mut problems, statements(config, schema));
+    let (Some(mut log), Some(watched)) = (log, keep(&mut problems, quals::read(config, schema))) else {
+        return Err(problems.into());
+    };
+    if let Some(basis) = watched.basis {
+        log.basis = format!("{}, {basis}", log.basis);
+    }
+    log.quals = watched.quals;
+    Ok(log)
+}
+
+fn statements(config: &Config, schema: Option<&str>) -> Result<QueryLog> {
     match config.query_log.as_deref() {
         Some("off") => Ok(QueryLog::none("no query log: the config says \"off\"")),
         Some(name) => {
@@ -47,7 +68,7 @@ pub fn read(config: &Config, schema: Option<&str>) -> Result<QueryLog> {
             let log = relation(&name, false)?;
             Ok(log)
         }
-        None => match extension_view()? {
+        None => match catalog::extension_relation("pg_stat_statements")? {
             Some(name) => relation(&name, true),
             None => {
                 pgrx::notice!("pg_stat_statements is not installed in this database: planning without a query log");
@@ -57,29 +78,13 @@ pub fn read(config: &Config, schema: Option<&str>) -> Result<QueryLog> {
     }
 }
 
-/// pg_stat_statements in whichever schema it was created.
-fn extension_view() -> Result<Option<TableName>> {
-    Spi::connect(|client| {
-        let mut rows = client.select(
-            "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-             WHERE e.extname = 'pg_stat_statements'",
-            Some(1),
-            &[],
-        )?;
-        match rows.next() {
-            Some(row) => Ok(row.get::<String>(1)?.map(|schema| TableName::new(schema, "pg_stat_statements"))),
-            None => Ok(None),
-        }
-    })
-}
-
 /// The whole texts of some statements: a log entry keeps the head of its own. Of several texts with one identity the first
 /// in the order of texts.
 pub fn texts(config: &Config, schema: Option<&str>, ids: &[i64]) -> Result<BTreeMap<i64, String>> {
     let (name, live) = match config.query_log.as_deref() {
         Some("off") => return Ok(BTreeMap::new()),
         Some(name) => (catalog::resolve_name(name, schema)?, false),
-        None => match extension_view()? {
+        None => match catalog::extension_relation("pg_stat_statements")? {
             Some(name) => (name, true),
             None => return Ok(BTreeMap::new()),
         },
@@ -106,22 +111,14 @@ fn relation(name: &TableName, live: bool) -> Result<QueryLog> {
     }
     let what = if live { "pg_stat_statements".to_owned() } else { name.to_string() };
     let utility_tracked = if live { tracks_utility()? } else { None };
-    Ok(QueryLog { basis: format!("query log {what}"), entries, utility_tracked })
+    Ok(QueryLog { basis: format!("query log {what}"), entries, utility_tracked, quals: Vec::new() })
 }
 
 /// The query that gives identity, text, calls, time and rows of each statement.
 fn statements_of(name: &TableName, live: bool) -> Result<String> {
-    let Some(oid) = catalog::relation_oid(name)? else {
-        return Err(Problem::new("42P01", format!("query log \"{name}\" does not exist"))
-            .hint("Name a relation with the columns of pg_stat_statements, or \"off\".")
-            .into());
+    let Some(columns) = catalog::column_names(name)? else {
+        return Err(Problem::new("42P01", format!("query log \"{name}\" does not exist")).hint(HINT).into());
     };
-    let columns: Vec<String> = Spi::get_one_with_args(
-        "SELECT pg_catalog.array_agg(attname::pg_catalog.text) FROM pg_catalog.pg_attribute
-         WHERE attrelid = $1 AND attnum > 0 AND NOT attisdropped",
-        &[oid.into()],
-    )?
-    .unwrap_or_default();
     let first = |names: &[&str]| names.iter().find(|n| columns.iter().any(|c| c == *n)).map(|n| ffi::quote_ident(n));
     let time = first(&["total_exec_time", "total_time"]);
     let missing: Vec<&str> =
@@ -158,20 +155,23 @@ fn tracks_utility() -> Result<Option<bool>> {
     Ok(Spi::get_one::<String>(setting)?.map(|on| on == "on"))
 }
 
-/// The server's own error says what is wrong, but not with which relation.
-fn unreadable(error: Error, name: &TableName) -> Error {
+/// The server's own error says what is wrong, but not in reading what.
+pub fn came_up(error: Error, in_reading: &str, hint: &str) -> Error {
     let said = |mut problem: Problem| {
         problem.detail = Some(match problem.detail.take() {
-            Some(detail) => format!("It came up in reading the query log \"{name}\". {detail}"),
-            None => format!("It came up in reading the query log \"{name}\"."),
+            Some(detail) => format!("It came up in reading {in_reading}. {detail}"),
+            None => format!("It came up in reading {in_reading}."),
         });
-        if problem.hint.is_none() {
-            problem = problem.hint("Name a relation with the columns of pg_stat_statements, or \"off\".");
-        }
-        problem
+        if problem.hint.is_none() { problem.hint(hint) } else { problem }
     };
     error.into_problems().into_iter().map(said).collect::<Vec<_>>().into()
 }
+
+fn unreadable(error: Error, name: &TableName) -> Error {
+    came_up(error, &format!("the query log \"{name}\""), HINT)
+}
+
+const HINT: &str = "Name a relation with the columns of pg_stat_statements, or \"off\".";
 
 /// What pg_stat_statements shows in place of a text to those who may not see it.
 const INSUFFICIENT: &str = "<insufficient privilege>";

@@ -33,3 +33,4 @@ mod workload_predicates;
 mod workload_scopes;
 mod workload_tpc;
 mod workload_views;
+mod workload_watched;
