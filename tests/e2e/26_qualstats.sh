@@ -20,7 +20,7 @@ sql main "SELECT pg_stat_statements_reset(), pg_qualstats_reset()" shop >/dev/nu
     for i in $(seq 60); do echo "SELECT count(*) FROM account WHERE region = $i;"; done
     for i in $(seq 240); do echo "SELECT count(*) FROM account WHERE region = 7;"; done
     for i in $(seq 300); do echo "SELECT note FROM account WHERE id = $i;"; done
-    for i in $(seq 20); do echo "SELECT kind FROM part WHERE account_id IN ($i, $((i + 1)), $((i + 2)), $((i + 3)), $((i + 4)), $((i + 5)));"; done
+    for i in $(seq 20); do echo "SELECT kind FROM part WHERE account_id = ANY ('{$i,$((i + 1)),$((i + 2)),$((i + 3)),$((i + 4)),$((i + 5))}'::integer[]);"; done
 } | on main psql -XAtq -d shop >/dev/null
 
 plan() {
@@ -64,7 +64,8 @@ check_error "what is no such relation is named with what it lacks" '42703.*ops.l
 check_error "and what does not exist, too" '42P01.*ops.nothing' main \
     "SELECT foreshard.plan_restore('copies.account', '$(backups main)/shop.dump', '{\"source\": \"public.account\", \"qualstats\": \"ops.nothing\"}')" other
 
-# A partition is filed under the table that statements name: its lists have six items.
+# A partition is filed under the table that statements name. Its lists are one parameter to the log; they have six items, which
+# fall on 16 (1 - (15/16)^6) = 5.1 shards.
 sql main "SET client_min_messages = error; SELECT foreshard.plan_restore('copies.part', '$(backups main)/shop.dump', '{\"source\": \"public.part\", \"shard_key\": [\"account_id\"], \"shard_count\": 16}')" shop >/dev/null
-check "lists of six items visit five further shards" "2.5" "$(sql main "SELECT round((p ->> 1)::numeric, 1) FROM
+check "lists of six items visit four further shards, at half a statement each" "2.1" "$(sql main "SELECT round((p ->> 1)::numeric, 1) FROM
     (SELECT plan FROM foreshard._plans ORDER BY id DESC LIMIT 1) AS x, jsonb_array_elements(plan #> '{candidates,0,evidence,cost_parts}') AS p WHERE p ->> 0 = 'reads on further shards'" shop)"

@@ -53,6 +53,11 @@ pub struct NotUnderstood {
     pub calls: f64,
 }
 
+impl NotUnderstood {
+    /// The reason of what the user did not want read.
+    pub const LEFT_OUT: &str = "called less often than min_calls";
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     pub coverage: Coverage,

@@ -20,12 +20,14 @@ mod transactions;
 mod tree;
 mod views;
 mod watched;
+mod window;
 
 pub use families::MIN_JOIN_SHARE;
 pub use profile::{MAX_POINT_MS, MAX_POINT_ROWS, OLAP_POINT_SHARE, OLTP_POINT_SHARE};
 pub use similar::{BORROW_SIMILARITY, borrow, similar};
 pub use tree::MAX_DEPTH;
 pub use watched::observe;
+pub use window::Counters;
 
 use crate::model::Interrupts;
 use crate::model::quals::Qual;
