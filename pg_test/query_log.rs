@@ -114,6 +114,45 @@ mod tests {
     }
 
     #[pg_test]
+    fn texts_inside_functions_are_read_as_pl_pgsql_writes_them() {
+        Spi::run(
+            "CREATE TABLE log (queryid bigint, toplevel bool, query text, calls int, total_exec_time float8);
+             INSERT INTO log SELECT row_number() OVER (), v.top, v.text, 1, 1 FROM (VALUES
+                 (false, 'SELECT a FROM t WHERE id = wanted'), (false, '(SELECT count(*) FROM t WHERE id = r.id)'),
+                 (false, 'EXISTS (SELECT $1 FROM t WHERE id = v) AND v > $2'), (false, 'v := (SELECT max(a) FROM t)'),
+                 (false, 'r.a := (SELECT max(a) FROM t)'), (false, 'v + 1'), (false, 'SELECT a FRO FROM FROM'),
+                 (true, 'v := (SELECT max(a) FROM t)'), (true, 'SELECT a FROM t WHERE id = wanted'),
+                 (false, 'EXPLAIN ANALYZE SELECT a FROM t')) v (top, text)",
+        )
+        .unwrap();
+        let mut found: Vec<(&str, bool, bool)> = Vec::new();
+        let log = read_named("log").unwrap();
+        for entry in &log.entries {
+            match &entry.parsed {
+                Ok(queries) => {
+                    let shows_table = format!("{queries:?}").contains("name: \"t\"");
+                    found.push((&entry.text, queries[0].variables, shows_table));
+                }
+                Err(reason) => assert_eq!(reason, "syntax error", "{}", entry.text),
+            }
+        }
+        assert_eq!(
+            found,
+            [
+                ("SELECT a FROM t WHERE id = wanted", true, true),
+                ("(SELECT count(*) FROM t WHERE id = r.id)", true, true),
+                ("EXISTS (SELECT $1 FROM t WHERE id = v) AND v > $2", true, true),
+                ("v := (SELECT max(a) FROM t)", true, true),
+                ("r.a := (SELECT max(a) FROM t)", true, true),
+                ("v + 1", true, false),
+                ("SELECT a FROM t WHERE id = wanted", false, true),
+                ("EXPLAIN ANALYZE SELECT a FROM t", false, false),
+            ]
+        );
+        assert_eq!(log.entries.len(), 10);
+    }
+
+    #[pg_test]
     fn shown_texts_are_short() {
         Spi::run(
             "CREATE TABLE log (query text, calls int, total_exec_time float8);

@@ -69,6 +69,51 @@ pub fn relation_oid(name: &TableName) -> Result<Option<pg_sys::Oid>> {
     )?)
 }
 
+/// The names of a relation's columns; None where there is no such relation.
+pub fn column_names(name: &TableName) -> Result<Option<Vec<String>>> {
+    Ok(one(
+        "SELECT ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relname = $2",
+        &[name.schema.clone().into(), name.name.clone().into()],
+    )?)
+}
+
+/// The relation that an extension calls like itself, in whichever schema it was created; None where it is not installed.
+pub fn extension_relation(extension: &str) -> Result<Option<TableName>> {
+    let schema: Option<String> = one(
+        "SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_extension e
+             JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+         WHERE e.extname = $1",
+        &[extension.into()],
+    )?;
+    Ok(schema.map(|schema| TableName::new(schema, extension)))
+}
+
+/// The views of this database with the queries that they stand for; not the system's, nor those of extensions.
+pub fn views() -> Result<Vec<(TableName, String)>> {
+    let rows = Spi::connect(|client| {
+        let table = client.select(
+            "SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, pg_catalog.pg_get_viewdef(c.oid)
+             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+             WHERE c.relkind = 'v' AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'foreshard')
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                   WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = c.oid AND d.deptype = 'e')
+             ORDER BY 1, 2",
+            None,
+            &[],
+        )?;
+        table
+            .map(|row| Ok((row.get::<String>(1)?, row.get::<String>(2)?, row.get::<String>(3)?)))
+            .collect::<std::result::Result<Vec<_>, pgrx::spi::Error>>()
+    })?;
+    let whole = |(schema, name, query): (Option<String>, Option<String>, Option<String>)| {
+        Some((TableName::new(schema?, name?), query?))
+    };
+    Ok(rows.into_iter().filter_map(whole).collect())
+}
+
 /// The words for what a relation is, `a table`; None when there is none of that name.
 pub fn relation_kind(name: &TableName) -> Result<Option<String>> {
     Ok(one(

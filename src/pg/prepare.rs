@@ -9,12 +9,12 @@ use super::definition::{Definition, Definitions};
 use super::error::Result;
 use super::ffi::{Session, interrupts};
 use super::request::{Request, keep};
-use super::{claim, ledger, load, nodes, precheck, querylog};
+use super::{catalog, claim, ledger, load, nodes, parse, precheck, querylog};
 use foreshard_core::model::config::Switch;
 use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::words::counted;
 use foreshard_core::model::workload::SameValues;
-use foreshard_core::model::{Config, Layout, Plan, Problem, TableName, TableProfile};
+use foreshard_core::model::{Config, Layout, Plan, Problem, Schema, TableName, TableProfile};
 use foreshard_core::plan::{PairedColumns, PlacedTable, PlanInput, TableSize, paired_columns, plan_with, with_notes};
 use foreshard_core::route::{self, HashType};
 use foreshard_core::workload;
@@ -128,7 +128,7 @@ fn make_plan(
     nodes: &[Node],
     log: querylog::QueryLog,
 ) -> Result<Plan> {
-    let schema = definitions.schema(source);
+    let schema = with_live_views(definitions.schema(source), &log)?;
     let definition = definitions.tables.get(source);
     let profile = match (request.config.profile, definition) {
         (Switch::On, Some(definition)) => {
@@ -188,6 +188,18 @@ fn make_plan(
         None => Vec::new(),
     };
     Ok(with_notes(plan, notes)?)
+}
+
+/// Adds the views of this database: a backup of one table has none, and its statements name them all the same.
+fn with_live_views(mut schema: Schema, log: &querylog::QueryLog) -> Result<Schema> {
+    if log.entries.is_empty() {
+        return Ok(schema);
+    }
+    let read = |(name, text): (TableName, String)| Some((name, parse::statements(&text).ok()?.into_iter().next()?));
+    let live = catalog::views()?.into_iter().filter_map(read);
+    // Of two with one name that of the backup stays.
+    let of_backup = std::mem::take(&mut schema.views);
+    Ok(schema.with_views(live.chain(of_backup)))
 }
 
 /// What the backup tells of the size of its tables, without their rows being read.

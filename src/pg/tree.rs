@@ -6,7 +6,7 @@
 
 use super::ffi::problem_of;
 use foreshard_core::model::{Problem, TableName};
-use pgrx::pg_sys::{self, NodeTag};
+use pgrx::pg_sys::{self, NodeTag, RawParseMode};
 use pgrx::{PgMemoryContexts, PgTryBuilder};
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
@@ -29,7 +29,7 @@ macro_rules! tagged {
 }
 
 tagged! {
-    RawStmt => T_RawStmt, SelectStmt => T_SelectStmt, InsertStmt => T_InsertStmt, UpdateStmt => T_UpdateStmt,
+    RawStmt => T_RawStmt, PLAssignStmt => T_PLAssignStmt, SelectStmt => T_SelectStmt, InsertStmt => T_InsertStmt, UpdateStmt => T_UpdateStmt,
     DeleteStmt => T_DeleteStmt, CopyStmt => T_CopyStmt, DeclareCursorStmt => T_DeclareCursorStmt,
     ExplainStmt => T_ExplainStmt, PrepareStmt => T_PrepareStmt, CreateTableAsStmt => T_CreateTableAsStmt,
     RangeVar => T_RangeVar, RangeSubselect => T_RangeSubselect, JoinExpr => T_JoinExpr,
@@ -202,6 +202,11 @@ fn walked<'t>(walk: impl FnOnce(super::compat::Walker, *mut c_void)) -> Option<V
 /// The parser's own error (42601 and its like) as a problem, and 54001 where `read` meets the end of the stack; the
 /// transaction goes on.
 pub fn with<R>(text: &str, read: impl FnOnce(&[Node<'_>]) -> R) -> Result<R, Problem> {
+    with_mode(text, RawParseMode::RAW_PARSE_DEFAULT, read)
+}
+
+/// The same for a text that is a whole statement only for PL/pgSQL.
+pub fn with_mode<R>(text: &str, mode: RawParseMode::Type, read: impl FnOnce(&[Node<'_>]) -> R) -> Result<R, Problem> {
     let mut context = PgMemoryContexts::new("foreshard parse tree");
     // SAFETY: reads the caller's context, which is put back after an error; walking a tree leaves nothing else behind.
     let caller = unsafe { pg_sys::CurrentMemoryContext };
@@ -209,7 +214,7 @@ pub fn with<R>(text: &str, read: impl FnOnce(&[Node<'_>]) -> R) -> Result<R, Pro
         // SAFETY: the trees die with the context; what `read` returns is owned.
         unsafe {
             context.switch_to(|_| {
-                let statements = raw(text)?;
+                let statements = raw_mode(text, mode)?;
                 Ok(read(&statements))
             })
         }
@@ -224,6 +229,10 @@ pub fn with<R>(text: &str, read: impl FnOnce(&[Node<'_>]) -> R) -> Result<R, Pro
 
 /// Parses into the current memory context.
 pub fn raw<'t>(text: &str) -> Result<Vec<Node<'t>>, Problem> {
+    raw_mode(text, RawParseMode::RAW_PARSE_DEFAULT)
+}
+
+fn raw_mode<'t>(text: &str, mode: RawParseMode::Type) -> Result<Vec<Node<'t>>, Problem> {
     pgrx::check_for_interrupts!();
     let text = super::ffi::cstring(text);
     // SAFETY: the current context is put back after an error, which leaves nothing else behind: the parser takes no
@@ -231,7 +240,7 @@ pub fn raw<'t>(text: &str) -> Result<Vec<Node<'t>>, Problem> {
     let context = unsafe { pg_sys::CurrentMemoryContext };
     PgTryBuilder::new(AssertUnwindSafe(|| {
         // SAFETY: a NUL-terminated text that outlives the call.
-        let list = unsafe { pg_sys::raw_parser(text.as_ptr(), pg_sys::RawParseMode::RAW_PARSE_DEFAULT) };
+        let list = unsafe { pg_sys::raw_parser(text.as_ptr(), mode) };
         Ok(items(list).filter_map(|n| n.get::<pg_sys::RawStmt>()).filter_map(|r| node(r.stmt)).collect())
     }))
     .catch_others(move |error| {

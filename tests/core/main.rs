@@ -33,4 +33,6 @@ mod workload_log;
 mod workload_predicates;
 mod workload_scopes;
 mod workload_tpc;
+mod workload_variables;
 mod workload_views;
+mod workload_watched;

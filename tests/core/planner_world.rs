@@ -160,6 +160,7 @@ impl Log {
             families: self.1,
             transactions: Vec::new(),
             same_values: Vec::new(),
+            loads: Vec::new(),
         }
     }
     pub(crate) fn oltp(self) -> Workload {

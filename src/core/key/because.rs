@@ -14,6 +14,7 @@ pub(super) fn sharded(subject: &Subject<'_>, candidate: &Candidate, unique: Uniq
     let mut out = vec![access(subject, candidate, &list(&candidate.columns(), 4))];
     out.extend(family(subject, candidate, cutting.spread().key.first()));
     out.extend(values(candidate, cutting.spread().key));
+    out.extend(load(candidate));
     match &candidate.within {
         None => out.extend(method(subject, candidate)),
         Some(_) => out.push(levels(&cutting)),
@@ -118,6 +119,26 @@ fn values(candidate: &Candidate, key: &[String]) -> Option<String> {
     out.push('.');
     Some(out)
 }
+
+/// The hottest value by look-ups, where one stands out.
+fn load(candidate: &Candidate) -> Option<String> {
+    let (share, skew) = candidate.evidence.hottest_load.zip(candidate.evidence.load_skew)?;
+    if skew < FELT_LOAD_SKEW {
+        return None;
+    }
+    let counts = match candidate.evidence.skew {
+        Some(by_rows) if by_rows >= skew => "less than by rows, which counts",
+        Some(_) => "more than by rows, so that this counts",
+        None => "which counts",
+    };
+    Some(format!(
+        "By load, at least {} of the look-ups that were watched are of one value: its shard gets {skew:.2} times the mean, {counts}.",
+        percent(share)
+    ))
+}
+
+/// Busiest shard over the mean from which it is worth a sentence. Assumed.
+const FELT_LOAD_SKEW: f64 = 1.1;
 
 /// The cost's part for a range that takes all new rows.
 pub(super) const INSERTS_AT_THE_END: &str = "inserts at the end";

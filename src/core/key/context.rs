@@ -6,7 +6,7 @@
 use super::family::Families;
 use super::weight::{overhead_felt, weights};
 use crate::model::profile::TableSize;
-use crate::model::workload::{StatementUse, TableUse, Workload, WorkloadProfile};
+use crate::model::workload::{ColumnLoad, StatementUse, TableUse, Workload, WorkloadProfile};
 use crate::model::{Interrupts, Schema, Table, TableName, TableProfile};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -44,6 +44,7 @@ pub struct Context<'a> {
     /// Weight of the statements that use more than look-up tables.
     pub(super) homed_total: f64,
     bytes: BTreeMap<&'a TableName, f64>,
+    workload: &'a Workload,
     pub interrupts: Interrupts,
 }
 
@@ -88,6 +89,7 @@ impl<'a> Context<'a> {
             best_home: 0.0,
             homed_total: 0.0,
             bytes: BTreeMap::new(),
+            workload,
             interrupts: Interrupts::default(),
         };
         context.find_homes();
@@ -95,6 +97,11 @@ impl<'a> Context<'a> {
         context.find_homes();
         context.find_sizes(profiled, sizes);
         context
+    }
+
+    /// The watched load on a column.
+    pub(super) fn load(&self, table: &TableName, column: &str) -> Option<&'a ColumnLoad> {
+        self.workload.load(table, column)
     }
 
     /// The statements that use a table, in order.

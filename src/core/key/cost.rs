@@ -8,6 +8,7 @@ use super::access::writes_table;
 use super::because::{DELETED_ONE_BY_ONE, INSERTS_AT_THE_END};
 use super::context::Weighed;
 use super::cut::{Cutting, Level};
+use super::skew::load_skew;
 use super::subject::{Basis, Subject};
 use super::tie::APART;
 use super::values::KeyValues;
@@ -111,7 +112,9 @@ fn own_cost(subject: &Subject<'_>, cutting: &Cutting, setting: &Setting<'_>) -> 
     parts.add("writes on further shards", further_writes);
     let unique = subject.table.unique_keys.iter().any(|k| k.columns.iter().all(|c| spread.key.contains(c)));
     let assumed_skew = if unique { 1.0 } else { UNKNOWN_SKEW };
-    parts.add("uneven shards", UNEVEN * (cutting.cut.skew.unwrap_or(assumed_skew) - 1.0));
+    let by_rows = cutting.cut.skew.unwrap_or(assumed_skew);
+    let by_load = load_skew(KeyValues::of(subject, spread.key).hottest_load, spread.count).unwrap_or(1.0);
+    parts.add("uneven shards", UNEVEN * (by_rows.max(by_load) - 1.0));
     parts.add("key updates", KEY_UPDATE * key_updates(subject, &columns));
     let lost = constraints_lost(subject, &columns);
     parts.add("constraints lost", lost.iter().map(|(_, natural)| price_of_loss(subject, *natural)).sum());
@@ -189,6 +192,8 @@ pub fn assess(subject: &Subject<'_>, cutting: &Cutting, setting: &Setting<'_>) -
     evidence.null_share = values.null_share.map(round4);
     evidence.hottest_value = values.hottest.map(round4);
     evidence.skew = cutting.cut.skew.map(round4);
+    evidence.hottest_load = values.hottest_load.map(round4);
+    evidence.load_skew = load_skew(values.hottest_load, cutting.spread().count).map(round4);
     evidence.monotonicity = values.monotonicity.map(round4);
     evidence.constraints_lost = lost.into_iter().map(|(name, _)| name).collect();
     evidence.statements = access::classes(subject, &levels);

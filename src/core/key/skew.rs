@@ -36,6 +36,12 @@ pub(super) fn expected_hash_skew(values: &KeyValues, count: u32) -> Option<f64> 
     Some(spread.max(n * largest + 1.0 - largest).min(n))
 }
 
+/// Look-ups of the busiest shard over the mean: those of the hottest value, with its part of the rest beside it.
+pub(super) fn load_skew(hottest: Option<f64>, count: u32) -> Option<f64> {
+    let n = f64::from(count);
+    Some((n * hottest? + 1.0 - hottest?).clamp(1.0, n.max(1.0)))
+}
+
 /// Φ⁻¹(p) for 0.5 < p < 1, to 4.5e-4 (Abramowitz and Stegun, 26.2.23).
 fn normal_quantile(p: f64) -> f64 {
     let t = (-2.0 * (1.0 - p).ln()).sqrt();

@@ -8,10 +8,10 @@ use super::access::{Reach, reach};
 use super::cut::Level;
 use super::subject::Subject;
 use crate::model::plan::Fanout;
-use crate::model::workload::{Limit, StatementUse, TableUse};
+use crate::model::workload::{ColumnLoad, Limit, StatementUse, TableUse};
 use crate::model::{Method, TableName};
 
-/// Values of an IN list or array parameter whose length the log does not tell. Assumed.
+/// Values of an IN list or array parameter whose length neither the log nor a watcher tells. Assumed.
 pub const LISTED_VALUES: u32 = 4;
 /// Part of the key's order that a condition on one or both sides of it takes, where nothing tells. Assumed: most such conditions
 /// ask for the newest rows, few for half of the table.
@@ -113,7 +113,7 @@ struct Asked<'a> {
     count: u32,
 }
 
-impl Asked<'_> {
+impl<'a> Asked<'a> {
     fn visits(self) -> Visits {
         if self.count <= 1 {
             return Visits::ONE;
@@ -121,12 +121,23 @@ impl Asked<'_> {
         match reach(self.found, self.key, self.method) {
             Reach::Single => Visits::ONE,
             _ if self.looked_up() => Visits::ONE,
-            Reach::Few => Visits::of_values(self.found.list_values.unwrap_or(LISTED_VALUES), self.count),
+            Reach::Few => Visits::of_values(self.values(), self.count),
             Reach::Span if self.method == Method::List => Visits::some(0.0, 0.0, f64::from(self.count - 1) * LIST_SPAN),
             Reach::Span if self.newest() => Visits::of_end(self.span(RECENT_SPAN), self.count),
             Reach::Span => Visits::of_span(self.span(RANGE_SPAN), self.count),
             Reach::All => self.limited().unwrap_or(Visits::all(self.count)),
         }
+    }
+
+    /// Values of the list: as the text has them, as they were watched, or the usual number.
+    fn values(self) -> u32 {
+        let watched = || self.watched().and_then(|load| load.items).map(|items| items.round().max(1.0) as u32);
+        self.found.list_values.or_else(watched).unwrap_or(LISTED_VALUES)
+    }
+
+    /// The watched load on the key's first column.
+    fn watched(self) -> Option<&'a ColumnLoad> {
+        self.key.first().and_then(|c| self.subject.context.load(&self.subject.table.name, c))
     }
 
     /// Every column of the key is pinned, or equal to one of a single row: the executor prunes by that row's value.
@@ -147,8 +158,9 @@ impl Asked<'_> {
 
     /// The part of the first key column's order that one run goes through; `unknown` where nothing tells.
     fn span(self, unknown: f64) -> f64 {
-        let Some((first, rows)) = self.key.first().zip(self.left_by_pins(self.key.first())) else { return unknown };
-        let by_rows = self.rows_gone_through(first).map_or(unknown, |seen| seen / rows);
+        let usual = self.watched().and_then(|load| load.passing).unwrap_or(unknown);
+        let Some((first, rows)) = self.key.first().zip(self.left_by_pins(self.key.first())) else { return usual };
+        let by_rows = self.rows_gone_through(first).map_or(usual, |seen| seen / rows);
         let ms = per_call(self.statement, self.statement.total_ms);
         if ms > 0.0 { by_rows.min(ms / ROW_MS / rows) } else { by_rows }
     }

@@ -22,6 +22,10 @@ pub struct Config {
 
     /// A relation with the columns of pg_stat_statements, in place of that view; `"off"` for none.
     pub query_log: Option<String>,
+    /// An earlier copy of the query log: only what was counted since then counts.
+    pub since: Option<String>,
+    /// A relation with the columns of pg_qualstats, in place of that view; `"off"` for none.
+    pub qualstats: Option<String>,
     /// Statements called less often than this are left out; 0 by default.
     pub min_calls: Option<f64>,
     /// Overrides the profile detected from the query log.

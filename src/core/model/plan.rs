@@ -191,6 +191,12 @@ pub struct Evidence {
     pub hottest_value: Option<f64>,
     /// Rows of the fullest shard over the mean, at the candidate's count.
     pub skew: Option<f64>,
+    /// Share of the watched look-ups that the hottest key value surely has, and look-ups of its shard over the mean at the
+    /// candidate's count. Of the two skews the larger one counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hottest_load: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_skew: Option<f64>,
     pub monotonicity: Option<f64>,
     /// Unique constraints that do not contain the key.
     pub constraints_lost: Vec<String>,

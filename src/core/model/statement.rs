@@ -55,6 +55,10 @@ pub struct Query {
     pub limited: bool,
     /// UNION, INTERSECT, EXCEPT: the two sides, and nothing in `from`.
     pub set_operands: Vec<Query>,
+    /// The text is a function's own: a name that is no column there is one of its variables, and thus a value. Of the
+    /// outermost query alone.
+    #[serde(default)]
+    pub variables: bool,
 }
 
 impl Query {
@@ -74,6 +78,7 @@ impl Query {
             distinct: false,
             limited: false,
             set_operands: Vec::new(),
+            variables: false,
         }
     }
 }

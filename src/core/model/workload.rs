@@ -53,6 +53,11 @@ pub struct NotUnderstood {
     pub calls: f64,
 }
 
+impl NotUnderstood {
+    /// The reason of what the user did not want read.
+    pub const LEFT_OUT: &str = "called less often than min_calls";
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Workload {
     pub coverage: Coverage,
@@ -67,6 +72,31 @@ pub struct Workload {
     /// What the rows tell of the values that transactions have; empty where nobody looked.
     #[serde(default)]
     pub same_values: Vec<SameValues>,
+    /// How look-ups spread over values, for the columns where somebody watched. Sorted by table and column.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub loads: Vec<ColumnLoad>,
+}
+
+impl Workload {
+    pub fn load(&self, table: &TableName, column: &str) -> Option<&ColumnLoad> {
+        let at = self.loads.binary_search_by(|l| (&l.table, l.column.as_str()).cmp(&(table, column)));
+        at.ok().and_then(|at| self.loads.get(at))
+    }
+}
+
+/// The load on one column as watched at run time, with real constants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ColumnLoad {
+    pub table: TableName,
+    pub column: String,
+    /// Look-ups by `=` or by an item of a list whose value was seen.
+    pub seen: f64,
+    /// Those of the value that is looked up most often.
+    pub hottest: f64,
+    /// Items of a list, on average.
+    pub items: Option<f64>,
+    /// Share of the rows that a condition by `<`, `<=`, `>` or `>=` lets pass, on average.
+    pub passing: Option<f64>,
 }
 
 /// How often two columns of one row have the same value.

@@ -3,6 +3,7 @@
 use super::choose::{name_of, named};
 use crate::model::plan::{Direction, JointChoice, Level, Note, Remedy, TableChoice};
 use crate::model::words::{bytes, counted, list, percent, thousands};
+use crate::model::workload::NotUnderstood;
 use crate::model::{Bound, Layout, Method, Plan, WorkloadProfile};
 use std::collections::BTreeMap;
 
@@ -166,12 +167,23 @@ fn stands_on(plan: &Plan) -> String {
     let mut text = plan.basis.trim_end_matches('.').to_owned();
     if coverage.statements > 0 {
         text += &format!(
-            "; {} with {} calls, of which {} (and {} of the time) were understood, seen as {profile}",
+            "; {} with {} calls",
             counted(coverage.statements, "statement"),
-            thousands(coverage.calls.round() as u64),
-            percent(coverage.understood_calls),
-            percent(coverage.understood_ms)
+            thousands(coverage.calls.round() as u64)
         );
+        let left_out = coverage.not_understood.iter().find(|n| n.reason == NotUnderstood::LEFT_OUT);
+        if let Some(left) = left_out {
+            let calls = counted(left.calls.round() as u64, "call");
+            text += &format!(", {} of them ({calls}) left out by min_calls", thousands(left.statements));
+        }
+        text += &match left_out.filter(|left| left.statements == coverage.statements) {
+            Some(_) => format!(", so that none was read; treated as {profile}"),
+            None => format!(
+                ", of which {} (and {} of the time) were understood, seen as {profile}",
+                percent(coverage.understood_calls),
+                percent(coverage.understood_ms)
+            ),
+        };
         if coverage.understood_calls < WELL_UNDERSTOOD {
             text += "; with so much left out, take the choice as a hint";
         }

@@ -7,7 +7,6 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 const UNCOUNTED: &str = "calls are negative or no number";
-const LEFT_OUT: &str = "called less often than min_calls";
 
 /// All entries of one id.
 #[derive(Debug)]
@@ -104,7 +103,7 @@ pub(super) struct Tally {
 impl Tally {
     pub(super) fn left_out(&mut self, entry: &Entry<'_>) {
         self.total.add(entry);
-        self.reasons.entry(LEFT_OUT.to_owned()).or_default().add(entry);
+        self.reasons.entry(NotUnderstood::LEFT_OUT.to_owned()).or_default().add(entry);
     }
 
     pub(super) fn not_understood(&mut self, entry: &Entry<'_>, reason: &str) {

@@ -24,10 +24,14 @@ pub(super) fn table_uses<'a>(tables: &mut Tables<'a>, query: &'a Query) -> Vec<T
         ctes: Vec::new(),
         reach: usize::MAX,
         views: Views::default(),
+        variables: query.variables,
     };
     walker.level(query, false);
     spread::table_uses(&walker.references, &walker.seen)
 }
+
+/// Columns that every table has and no schema lists.
+const SYSTEM_COLUMNS: [&str; 6] = ["ctid", "xmin", "xmax", "cmin", "cmax", "tableoid"];
 
 /// What the walk finds, by column.
 #[derive(Debug, Default)]
@@ -58,6 +62,8 @@ pub(super) struct Walker<'a, 't> {
     /// The outermost scope that a name was found in, since the last one who asked.
     pub(super) reach: usize,
     pub(super) views: Views,
+    /// See [`Query::variables`].
+    variables: bool,
 }
 
 impl<'a> Walker<'a, '_> {
@@ -78,6 +84,17 @@ impl<'a> Walker<'a, '_> {
             }
         }
         None
+    }
+
+    /// The name is a variable of the function that the statement is in: nothing that the statement itself can name.
+    pub(super) fn is_variable(&self, path: &[String]) -> bool {
+        let absent = |scope: &Scope<'_>| matches!(scope.find(&self.references, path), Lookup::Absent);
+        let whole_row = |scope: &Scope<'_>| {
+            path.len() == 1 && scope.items.iter().any(|i| i.name == path.first().map(String::as_str))
+        };
+        let of_system = path.last().is_some_and(|c| SYSTEM_COLUMNS.contains(&c.as_str()));
+        let here = self.variables && !self.views.inside();
+        here && !of_system && self.scopes.iter().all(|s| absent(s) && !whole_row(s))
     }
 
     /// Walks a subquery and says whether it names columns of the levels around it.

@@ -4,7 +4,7 @@
 //! deep to walk (`tree`), is walked level by level (`levels`, `joins`, `outputs`), where names find their columns
 //! (`scope`), views become what they stand for (`views`) and conditions are read (`predicates`); pins then spread along the equalities of the statement and what
 //! each reference to a table knows is written down (`spread`). Over all statements come the profile (`profile`) and the
-//! families of columns (`families`), and which statements run together in one transaction (`transactions`). `similar` lends the statements of another table to one that has none.
+//! families of columns (`families`), and which statements run together in one transaction (`transactions`). `watched` adds what was seen at run time. `similar` lends the statements of another table to one that has none.
 
 mod coverage;
 mod families;
@@ -19,13 +19,18 @@ mod spread;
 mod transactions;
 mod tree;
 mod views;
+mod watched;
+mod window;
 
 pub use families::MIN_JOIN_SHARE;
 pub use profile::{MAX_POINT_MS, MAX_POINT_ROWS, OLAP_POINT_SHARE, OLTP_POINT_SHARE};
 pub use similar::{BORROW_SIMILARITY, borrow, similar};
 pub use tree::MAX_DEPTH;
+pub use watched::observe;
+pub use window::Counters;
 
 use crate::model::Interrupts;
+use crate::model::quals::Qual;
 use crate::model::schema::Schema;
 use crate::model::workload::{LogEntry, StatementUse, Workload, WorkloadProfile};
 
@@ -38,6 +43,8 @@ pub struct AnalyzeOptions {
     /// Used in place of the detected profile.
     pub profile: Option<WorkloadProfile>,
     pub interrupts: Interrupts,
+    /// Predicates that were watched at run time.
+    pub quals: Vec<Qual>,
     /// Whether the log counts utility statements (BEGIN among them); None where nothing tells but the log itself.
     pub utility_tracked: Option<bool>,
 }
@@ -90,6 +97,7 @@ pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> W
             });
         }
     }
+    let loads = watched::observe(schema, &mut statements, &options.quals);
     let families = families::find(schema, &statements);
     Workload {
         coverage: tally.coverage(),
@@ -98,5 +106,6 @@ pub fn analyze(schema: &Schema, log: &[LogEntry], options: &AnalyzeOptions) -> W
         same_values: Vec::new(),
         families,
         statements,
+        loads,
     }
 }

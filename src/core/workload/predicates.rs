@@ -211,7 +211,11 @@ impl<'a> Walker<'a, '_> {
     /// What an expression is to a comparison. Subqueries in it restrict nothing outside of themselves.
     pub(super) fn operand(&mut self, expr: &'a Expr) -> Operand {
         match expr {
-            Expr::Column(path) => self.resolve(path).map_or(Operand::Opaque, Operand::Column),
+            Expr::Column(path) => match self.resolve(path) {
+                Some(node) => Operand::Column(node),
+                None if self.is_variable(path) => Operand::Value,
+                None => Operand::Opaque,
+            },
             Expr::Value => Operand::Value,
             Expr::Star => Operand::Opaque,
             Expr::Row(items) => Operand::Row(items.iter().map(|e| self.operand(e)).collect()),

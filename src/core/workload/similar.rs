@@ -58,6 +58,7 @@ pub fn borrow(workload: &Workload, schema: &Schema, target: &TableName) -> Optio
         // The other tables' statements are not there, and how often these run with them says nothing of the target.
         transactions: Vec::new(),
         same_values: Vec::new(),
+        loads: workload.loads.clone(),
     };
     Some((lender, similarity, borrowed))
 }

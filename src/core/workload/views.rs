@@ -24,6 +24,13 @@ pub(super) struct Views {
     followed: usize,
 }
 
+impl Views {
+    /// The walk is inside of a view.
+    pub(super) fn inside(&self) -> bool {
+        self.nested > 0
+    }
+}
+
 impl<'a> Walker<'a, '_> {
     /// The view of that name as a relation.
     pub(super) fn view(&mut self, named: &TableRef) -> Option<Relation<'a>> {

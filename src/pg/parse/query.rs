@@ -62,6 +62,8 @@ pub fn statement(n: Node<'_>, depth: usize) -> Option<Query> {
         inner(s.query, depth)
     } else if let Some(s) = n.get::<pg_sys::CreateTableAsStmt>() {
         inner(s.query, depth)
+    } else if let Some(s) = n.get::<pg_sys::PLAssignStmt>() {
+        inner(s.val.cast(), depth)
     } else {
         merge(n, depth).unwrap_or_else(|| Some(Query::new(StatementKind::Utility)))
     }
