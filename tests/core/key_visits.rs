@@ -93,6 +93,14 @@ fn looked_up(by: &[&str]) -> Plan {
 fn a_row_looked_up_for_one_other_row_is_on_one_shard() {
     assert_eq!(chosen(&looked_up(&["id"])).evidence.reads.single, 1.0);
     assert_eq!(chosen(&looked_up(&[])).evidence.reads.scatter, 1.0);
+    // Not by a unique key: the rows of the other table may all be read to find those that belong to it.
+    let owners = table("owners", &["id:uuid", "email:text"], &["id"]);
+    let pets = table("pets", &["id:uuid", "owner_id:uuid"], &["id"]);
+    let uses =
+        vec![t("owners").pin(&["id"]).join("id", "pets", "owner_id"), t("pets").join("owner_id", "owners", "id")];
+    let world = World::new(vec![owners, pets], Log::default().select(1000.0, uses).oltp());
+    let plan = world.config(json!({"method": "hash", "shard_key": ["owner_id"], "shard_count": 8})).plan("pets");
+    assert_eq!(chosen(&plan).evidence.reads.scatter, 1.0);
 }
 
 #[test]

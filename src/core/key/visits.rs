@@ -140,13 +140,17 @@ impl<'a> Asked<'a> {
         self.key.first().and_then(|c| self.subject.context.load(&self.subject.table.name, c))
     }
 
-    /// Every column of the key is pinned, or equal to one of a single row: the executor prunes by that row's value.
+    /// One row, found by a unique key, whose columns of the shard key are pinned or equal to those of another such row: the
+    /// executor looks it up by index, and prunes by that row's values. Several rows it may rather read with all others.
     fn looked_up(self) -> bool {
         let joined = |c: &String| self.found.joined.iter().any(|e| e.column == *c);
         if !self.key.iter().all(|c| self.found.pinned.contains(c) || joined(c)) {
             return false;
         }
         let one_row = one_row(self.subject, self.statement);
+        if !one_row.contains(&&self.found.table) {
+            return false;
+        }
         let by_row = |c: &String| self.found.joined.iter().any(|e| e.column == *c && one_row.contains(&&e.other));
         self.key.iter().all(|c| self.found.pinned.contains(c) || by_row(c))
     }

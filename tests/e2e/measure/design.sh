@@ -56,6 +56,11 @@ build() {
     while IFS='|' read -r table config; do
         sql main "SET client_min_messages = warning; SELECT FROM restore_table('public.$table', '$(corpus_backup "$name")', '$config')" "$database" >/dev/null
     done <<<"$3"
+    # Views are not restored with a table, and the scripts may read them.
+    sql main "SELECT format('CREATE VIEW public.%I AS %s', relname, pg_get_viewdef(oid)) FROM pg_class v
+              WHERE relkind = 'v' AND relnamespace = 'public'::regnamespace AND NOT EXISTS (
+                  SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = v.oid AND deptype = 'e') ORDER BY oid" "$name" |
+        on main psql -Xq -v ON_ERROR_STOP=1 -d "$database"
     on main psql -Xq -v ON_ERROR_STOP=1 -d "$database" -f "$measure/probe.sql" -f "$measure/compare.sql"
     # Columns tied by foreign keys are one family. From the original: a sharded table may have lost some.
     sql main "
