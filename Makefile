@@ -11,7 +11,7 @@ export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND = 1
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test test-style test-core test-server test-e2e installcheck bench clean
+.PHONY: help setup build install demo test test-style test-core test-server test-e2e installcheck bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,9 @@ installcheck: ## SQL tests on a scratch server, or on PGHOST's (make install fir
 
 bench: install ## the measurements that the documentation quotes
 	@for bench in benches/*.sh; do if [ -e "$$bench" ]; then echo "==> $$bench"; bash "$$bench" || exit 1; fi; done
+
+fuzz: ## fuzz the pure crate for SECONDS (60) a target (needs cargo-fuzz)
+	@fuzz/run.sh $(or $(SECONDS),60)
 
 clean: ## remove what was built
 	cargo clean

@@ -23,11 +23,17 @@ application() {
     pg_dump -Fc -Z1 -N large -f "$work/main/backups/app.dump" app
 }
 
-# Milliseconds of a plan with this log, and the choice.
+# Seconds of a plan with this log, on the clock and of the backend's processor time, and the choice.
 plan() {
-    run -c "SET client_min_messages = error" -c '\timing on' -c "SELECT count(*)
-        FROM foreshard.plan_restore('public.t3', '$work/main/backups/app.dump', '{\"query_log\": \"$1\"}')" |
-        awk '/^Time:/ { printf "%.2f s: ", $2 / 1000 }'
+    run <<SQL | awk '/^Time:/ { seconds = $2 / 1000 } /^cpu/ { printf "%.2f s (%.2f s of CPU): ", seconds, $2 }'
+SET client_min_messages = error;
+SELECT pg_backend_pid() AS pid \gset
+\setenv BACKEND :pid
+\timing on
+SELECT count(*) FROM foreshard.plan_restore('public.t3', '$work/main/backups/app.dump', '{"query_log": "$1"}');
+\timing off
+\! awk -v ticks=\$(getconf CLK_TCK) '{ print "cpu", (\$14 + \$15) / ticks }' /proc/\$BACKEND/stat
+SQL
     run -c "SELECT format('%s on %s, %s tables weighed, exact: %s, %s %% of the calls understood', plan #>> '{layout,method}', plan #>> '{layout,key}',
         jsonb_array_length(plan #> '{joint,tables}') + 1, plan #>> '{joint,exact}', 100 * (plan #>> '{coverage,understood_calls}')::numeric)
         FROM foreshard._plans ORDER BY id DESC LIMIT 1"

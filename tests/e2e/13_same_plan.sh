@@ -43,7 +43,7 @@ sql other "CREATE TABLE log (rows bigint, total_exec_time numeric, calls numeric
 plan() {
     cp "$work/shop.dump" "$(backups "$1")/shop.dump"
     sql "$1" "SET client_min_messages = error; SELECT count(*) > 0 FROM foreshard.plan_restore('public.$3', '$(backups "$1")/shop.dump', '{\"query_log\": \"public.log\", $4}')" "$2" >/dev/null
-    sql "$1" "SELECT jsonb_pretty(plan) FROM foreshard._plans ORDER BY id DESC LIMIT 1" "$2"
+    sql "$1" "SET client_encoding = 'UTF8'; SELECT jsonb_pretty(plan) FROM foreshard._plans ORDER BY id DESC LIMIT 1" "$2"
 }
 same() {
     local first

@@ -32,8 +32,8 @@ const LARGEST_FACTOR: f64 = 64.0;
 /// Halvings of the interval (on a logarithmic scale): the factor is then known to 1 %.
 const HALVINGS: usize = 9;
 /// Statements plus pairs of tables beyond which no change is tried: up to a hundred plans are made for it, and one takes
-/// about 20 ms here (measured with benches/planner.rs).
-const AFFORDABLE: usize = 8_000;
+/// about 20 ms here (38 ms at 7,500, with 50 tables: measured with benches/planner_server.sh).
+const AFFORDABLE: usize = 4_000;
 
 pub(super) fn confidence(
     subject: &Subject<'_>,
