@@ -119,3 +119,26 @@ fn what_is_small_today_is_not_taken_for_small_beside_a_table_that_grows() {
     let beside: Vec<bool> = plan.joint.unwrap().tables.iter().map(|t| t.method.shards()).collect();
     assert_eq!(beside, [true, true], "both facts outgrow one node");
 }
+
+#[test]
+fn a_few_rows_that_every_statement_asks_for_are_copied_however_few_they_are() {
+    let tables = vec![
+        table("nation", &["nation_no", "name:text"], &["nation_no"]),
+        table("sales", &["sale_no:bigint", "nation_no"], &[]),
+    ];
+    let log = Log::default()
+        .report(
+            10.0,
+            9_000.0,
+            vec![
+                t("sales").join("nation_no", "nation", "nation_no"),
+                t("nation").join("nation_no", "sales", "nation_no"),
+            ],
+        )
+        .report(10.0, 9_000.0, vec![t("sales").pin(&["sale_no"])]);
+    let world = World::new(tables, log.build(WorkloadProfile::Olap))
+        .sized(&[("sales", 60_000_000, 7 << 30), ("nation", 25, 2_200)])
+        .profiled(profile(25, 88, &[("nation_no", 25), ("name", 25)]));
+    let plan = world.plan("nation");
+    assert_eq!(choice(&plan), "reference()", "{}", table_of(&plan));
+}

@@ -18,7 +18,7 @@ const LOOKED_UP: f64 = 0.9;
 /// Share of the log that a family of columns fixes for the load to be said to belong to its values. Assumed: a majority.
 const MOST_OF_THE_LOAD: f64 = 0.5;
 /// Size of a look-up table against the largest of its statement where nothing tells. Assumed.
-const LOOKUP_SIZE: f64 = 0.01;
+pub(super) const LOOKUP_SIZE: f64 = 0.01;
 
 /// A statement with its weight; the weights of a log add up to 1, and so do those of a subject's statements.
 #[derive(Debug, Clone)]

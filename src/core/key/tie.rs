@@ -2,7 +2,7 @@
 //!
 //! These are the only terms of the objective that depend on the keys of two tables; all others belong to one.
 
-use super::context::{Context, Weighed};
+use super::context::{Context, LOOKUP_SIZE, Weighed};
 use crate::model::workload::TableUse;
 use crate::model::{KeyColumns, TableName};
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,6 +13,9 @@ const FAR_ROW: f64 = 3.7;
 /// The same where whole sides travel: sent once and received once, at the speed of reading it. Measured: COPY moves
 /// 50–100 MB/s a core on each end, a plain disk reads 70 MB/s.
 const FAR_BULK: f64 = 2.0;
+/// Relative size below which a join's smaller side is not sent any cheaper: asking for it costs what it costs, however few
+/// rows come back. Assumed: that of a look-up table of which nothing is known.
+const LEAST_SIZE: f64 = LOOKUP_SIZE;
 /// A statement whose transaction has its other statements on another shard. Measured: a transaction on two nodes takes
 /// 3.2 times as long as on one.
 pub const APART: f64 = 2.2;
@@ -58,6 +61,7 @@ impl Joins {
             for ((a, b), columns) in edges {
                 let Some((left, right)) = context.schema.get(a).zip(context.schema.get(b)) else { continue };
                 let size = context.relative_size(a, statement).min(context.relative_size(b, statement));
+                let size = size.max(LEAST_SIZE);
                 let pinned = |table: &TableName| -> BTreeSet<usize> {
                     let uses = statement.tables.iter().filter(|u| u.table == *table && !u.inserted);
                     let columns = |u: &'_ TableUse| u.pinned.clone();
