@@ -104,6 +104,20 @@ fn a_row_looked_up_for_one_other_row_is_on_one_shard() {
 }
 
 #[test]
+fn a_row_that_is_found_through_the_table_itself_leaves_out_none_of_its_shards() {
+    // The task is found by its id on whatever shard it is; its project is known only afterwards.
+    let projects = table("projects", &["id", "name"], &["id"]);
+    let tasks = link(table("tasks", &["id", "project_id"], &["id"]), &["project_id"], "projects", &["id"]);
+    let uses = vec![
+        t("tasks").pin(&["id"]).join("project_id", "projects", "id"),
+        t("projects").join("id", "tasks", "project_id"),
+    ];
+    let world = World::new(vec![projects, tasks], Log::default().select(1000.0, uses).oltp());
+    let plan = world.config(json!({"method": "hash", "shard_key": ["project_id"], "shard_count": 8})).plan("tasks");
+    assert_eq!(chosen(&plan).evidence.reads.scatter, 1.0);
+}
+
+#[test]
 fn a_copy_needs_room_for_what_the_table_grows_to() {
     let plan = |growth: f64| {
         let log = Log::default()

@@ -147,11 +147,12 @@ impl<'a> Asked<'a> {
         if !self.key.iter().all(|c| self.found.pinned.contains(c) || joined(c)) {
             return false;
         }
-        let one_row = one_row(self.subject, self.statement);
-        if !one_row.contains(&&self.found.table) {
+        if !one_row(self.subject, self.statement, None).contains(&&self.found.table) {
             return false;
         }
-        let by_row = |c: &String| self.found.joined.iter().any(|e| e.column == *c && one_row.contains(&&e.other));
+        // A row that is found through this table is not there yet when its shards are to be left out.
+        let before = one_row(self.subject, self.statement, Some(&self.found.table));
+        let by_row = |c: &String| self.found.joined.iter().any(|e| e.column == *c && before.contains(&&e.other));
         self.key.iter().all(|c| self.found.pinned.contains(c) || by_row(c))
     }
 
@@ -229,8 +230,13 @@ impl<'a> Asked<'a> {
     }
 }
 
-/// Tables of which a statement finds one row: a unique key is pinned, or equal to columns of such a table.
-fn one_row<'a>(subject: &'a Subject<'_>, statement: &'a StatementUse) -> Vec<&'a TableName> {
+/// Tables of which a statement finds one row: a unique key is pinned, or equal to columns of such a table, not by way of
+/// `without`.
+fn one_row<'a>(
+    subject: &'a Subject<'_>,
+    statement: &'a StatementUse,
+    without: Option<&TableName>,
+) -> Vec<&'a TableName> {
     let mut found: Vec<&TableName> = Vec::new();
     loop {
         let single = |used: &TableUse| {
@@ -241,7 +247,11 @@ fn one_row<'a>(subject: &'a Subject<'_>, statement: &'a StatementUse) -> Vec<&'a
             table.is_some_and(|t| t.unique_keys.iter().any(|k| k.columns.iter().all(fixed)))
         };
         let all_single = |table: &TableName| statement.tables.iter().filter(|u| u.table == *table).all(single);
-        let next = statement.tables.iter().map(|u| &u.table).find(|t| !found.contains(t) && all_single(t));
+        let next = statement
+            .tables
+            .iter()
+            .map(|u| &u.table)
+            .find(|t| Some(*t) != without && !found.contains(t) && all_single(t));
         match next {
             Some(table) => found.push(table),
             None => return found,
