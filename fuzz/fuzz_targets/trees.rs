@@ -21,14 +21,16 @@ pub fn world(u: Bytes<'_, '_>) -> Result<(Schema, Vec<LogEntry>)> {
         let figure = |u: Bytes<'_, '_>| Ok(if u.ratio(1, 8)? { u.arbitrary()? } else { f64::from(u.arbitrary::<u16>()?) * 0.1 });
         Ok(LogEntry {
             id: u.int_in_range(0..=5)?,
-            text: (*u.choose(&["one", "two"])?).to_owned(),
+            text: pick(u, &["one", "two"])?,
             calls: figure(u)?,
             total_ms: figure(u)?,
             rows: figure(u)?,
             parsed: if u.ratio(1, 10)? { Err("syntax error".to_owned()) } else { Ok(list(u, 2, |u| query(u, DEPTH))?) },
         })
     })?;
-    Ok((Schema::new(tables), log))
+    // Views of views, of themselves too, which no server has.
+    let views = list(u, 2, |u| Ok((TableName::new("public", pick(u, &TABLES)?), query(u, DEPTH / 2)?)))?;
+    Ok((Schema::new(tables).with_views(views), log))
 }
 
 fn list<T>(u: Bytes<'_, '_>, most: usize, mut one: impl FnMut(Bytes<'_, '_>) -> Result<T>) -> Result<Vec<T>> {
@@ -65,8 +67,8 @@ fn table(u: Bytes<'_, '_>, name: &str) -> Result<Table> {
 }
 
 fn query(u: Bytes<'_, '_>, depth: u32) -> Result<Query> {
-    use StatementKind::{Copy, Delete, Insert, Merge, Select, Update, Utility};
-    let kind = *u.choose(&[Select, Select, Select, Insert, Update, Delete, Merge, Copy, Utility])?;
+    use StatementKind::{Begin, Copy, Delete, End, Insert, Merge, Select, Update, Utility};
+    let kind = *u.choose(&[Select, Select, Select, Insert, Update, Delete, Merge, Copy, Begin, End, Utility])?;
     let Some(below) = depth.checked_sub(1).filter(|_| !u.is_empty()) else { return Ok(Query::new(kind)) };
     let exprs = |u: Bytes<'_, '_>| list(u, 2, |u| expr(u, below));
     Ok(Query {
