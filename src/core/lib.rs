@@ -12,6 +12,7 @@
 
 pub mod backup;
 pub mod count;
+pub mod forecast;
 pub mod key;
 pub mod model;
 pub mod place;
