@@ -2,11 +2,14 @@
 //! `cargo run --release -p foreshard-core --example forecast [FOLDER…]`.
 //!
 //! Every FOLDER/*.csv is a trace (`timestamp,value`, evenly spaced); made-up loads are measured as well. From every slot of
-//! the test part 60 minutes and 24 hours ahead are forecast; models that are fitted are refitted every day.
+//! the test part 60 minutes and 24 hours ahead are forecast; models that are fitted are refitted every day. `--once` shows the
+//! traces with baselines fitted to the training part only as well; `--tuning` leaves out the loads that only judge.
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
 #[path = "../tests/core/forecast_baselines.rs"]
 mod baselines;
+#[path = "forecast/provisioning.rs"]
+mod provisioning;
 #[path = "../tests/core/forecast_world.rs"]
 mod world;
 
@@ -15,6 +18,13 @@ use foreshard_core::forecast::{DAY_SECONDS, Forecaster, History, Series};
 use std::time::Instant;
 
 const LEVEL: f64 = 0.9;
+const MINUTES: [i64; 2] = [60, 1_440];
+
+/// Seconds that this thread ran: other work on the machine does not count.
+fn processor_time() -> f64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse::<f64>().unwrap() / 1e9
+}
 
 #[derive(Default, Clone)]
 struct Score {
@@ -57,7 +67,7 @@ fn seconds(stamp: &str) -> i64 {
     days_from_civil(parts[0], parts[1], parts[2]) * DAY_SECONDS + parts[3] * 3_600 + parts[4] * 60 + parts[5]
 }
 
-/// The first part is for training: 60 days, 28 or two thirds, whichever is the most that leaves half of it to test.
+/// The first part is for training: 60 days or 28 if twice as many are left to test, or two thirds.
 fn test_from(series: &Series) -> usize {
     let day = usize::try_from(DAY_SECONDS / series.interval_seconds()).unwrap();
     [60, 28].map(|days| days * day).into_iter().find(|n| 3 * n <= series.len()).unwrap_or(series.len() * 2 / 3)
@@ -91,54 +101,70 @@ fn read(path: &std::path::Path) -> Trace {
     Trace { name, test_from: test_from(&series), series, real: true, tuned_on: true }
 }
 
+/// One number of minutes ahead while a trace is walked.
+struct Walk<'a> {
+    minutes: i64,
+    step: usize,
+    baselines: Baselines<'a>,
+    /// The last one is ours.
+    scores: Vec<Score>,
+    inside: usize,
+}
+
 struct Outcome {
-    wape: Vec<f64>,
-    mase: Vec<f64>,
-    mre: Vec<f64>,
+    /// WAPE, MASE, MRE.
+    scores: Vec<[f64; 3]>,
     coverage: f64,
 }
 
-/// The last column is ours.
-fn measure(trace: &Trace, minutes: i64, refit: bool) -> (Outcome, f64, f64) {
+/// Fits for a week ahead every day, with what was known an origin ago; the same fit answers all horizons.
+fn measure(trace: &Trace, refit_baselines: bool) -> (Vec<(i64, Outcome)>, f64) {
     let series = &trace.series;
     let y = series.values();
     let day = usize::try_from(DAY_SECONDS / series.interval_seconds()).unwrap();
-    let step = usize::try_from((minutes * 60 / series.interval_seconds()).max(1)).unwrap();
     let history = History::of(series);
-    let mut baselines = Baselines::new(y, day, step);
-    let mut scores = vec![Score::default(); NAMES.len() + 1];
-    let (mut sum, mut inside, mut fit_time, mut fits, mut step_time) = (0.0, 0usize, 0.0, 0usize, 0.0);
+    let mut walks: Vec<Walk> = MINUTES
+        .into_iter()
+        .map(|minutes| {
+            let step = usize::try_from((minutes * 60 / series.interval_seconds()).max(1)).unwrap();
+            let scores = vec![Score::default(); NAMES.len() + 1];
+            Walk { minutes, step, baselines: Baselines::new(y, day, step), scores, inside: 0 }
+        })
+        .collect();
+    let (mut fit_time, mut fits) = (0.0, 0usize);
+    let longest = walks.iter().map(|w| w.step).max().unwrap();
     let mut forecaster = None;
-    for target in trace.test_from..y.len() {
-        let origin = target - step;
-        if (target - trace.test_from) % day == 0 {
-            if refit || target == trace.test_from {
-                baselines.learn_until(origin);
-            }
-            let start = Instant::now();
-            forecaster = Some(Forecaster::fit(&history, origin, step));
-            fit_time += start.elapsed().as_secs_f64();
+    for origin in trace.test_from - longest..y.len() {
+        if (origin - (trace.test_from - longest)).is_multiple_of(day) {
+            let start = processor_time();
+            forecaster = Some(Forecaster::fit(&history, origin, 7 * day));
+            fit_time += processor_time() - start;
             fits += 1;
+            if refit_baselines || fits == 1 {
+                walks.iter_mut().for_each(|walk| walk.baselines.learn_until(origin));
+            }
         }
-        let start = Instant::now();
-        let ours = forecaster.as_ref().unwrap().step(&history, origin, step, LEVEL);
-        step_time += start.elapsed().as_secs_f64();
-        sum += y[target];
-        inside += usize::from((ours.lower..=ours.upper).contains(&y[target]));
-        for (score, forecast) in scores.iter_mut().zip(baselines.forecast(origin).into_iter().chain([ours.median])) {
-            score.add(forecast, y[target]);
+        for walk in &mut walks {
+            let target = origin + walk.step;
+            let Some(came) = y.get(target).filter(|_| target >= trace.test_from) else { continue };
+            let ours = forecaster.as_ref().unwrap().step(&history, origin, walk.step, LEVEL);
+            walk.inside += usize::from((ours.lower..=ours.upper).contains(came));
+            for (score, forecast) in
+                walk.scores.iter_mut().zip(walk.baselines.forecast(origin).into_iter().chain([ours.median]))
+            {
+                score.add(forecast, *came);
+            }
         }
     }
-    let naive: f64 =
-        (day..trace.test_from).map(|t| (y[t] - y[t - day]).abs()).sum::<f64>() / (trace.test_from - day) as f64;
-    let cases = scores[0].cases;
-    let outcome = Outcome {
-        wape: scores.iter().map(|s| s.wrong / sum).collect(),
-        mase: scores.iter().map(|s| s.wrong / cases as f64 / naive).collect(),
-        mre: scores.iter().map(|s| s.relative / s.nonzero as f64).collect(),
-        coverage: inside as f64 / cases as f64,
+    // MASE: against the error of "the same time yesterday" in the training part.
+    let naive = (day..trace.test_from).map(|t| (y[t] - y[t - day]).abs()).sum::<f64>() / (trace.test_from - day) as f64;
+    let sum: f64 = y[trace.test_from..].iter().sum();
+    let outcome = |walk: Walk| {
+        let of = |s: &Score| [s.wrong / sum, s.wrong / s.cases as f64 / naive, s.relative / s.nonzero as f64];
+        let coverage = walk.inside as f64 / walk.scores[0].cases as f64;
+        (walk.minutes, Outcome { scores: walk.scores.iter().map(of).collect(), coverage })
     };
-    (outcome, fit_time / fits as f64 * 1e3, step_time / cases as f64 * 1e6)
+    (walks.into_iter().map(outcome).collect(), fit_time / fits as f64 * 1e3)
 }
 
 fn traces() -> Vec<Trace> {
@@ -162,48 +188,108 @@ fn traces() -> Vec<Trace> {
     paths.iter().map(|p| read(p)).chain(made).collect()
 }
 
-fn table(traces: &[&Trace], minutes: i64, refit: bool) {
-    println!("\n{minutes} minutes ahead, WAPE / MASE / MRE{}", if refit { "" } else { " (baselines fitted once)" });
-    print!("{:22}", "trace");
-    NAMES.iter().chain(&["foreshard"]).for_each(|name| print!(" | {name:>18}"));
-    println!(" | best | coverage | fit ms | step us");
-    let mut totals = vec![[0.0; 3]; NAMES.len() + 1];
-    for trace in traces {
-        let (outcome, fit, step) = measure(trace, minutes, refit);
-        print!("{:22}", trace.name.chars().take(22).collect::<String>());
-        for (i, total) in totals.iter_mut().enumerate() {
-            let three = [outcome.wape[i], outcome.mase[i], outcome.mre[i]];
-            total.iter_mut().zip(three).for_each(|(t, x)| *t += x / traces.len() as f64);
-            print!(" | {:5.3} {:5.3} {:6.3}", three[0], three[1], three[2]);
+fn table(title: &str, traces: &[&Trace], refit: bool) {
+    let measured: Vec<_> = traces.iter().map(|trace| (trace, measure(trace, refit))).collect();
+    for (at, minutes) in MINUTES.into_iter().enumerate() {
+        println!("\n{title}, {minutes} minutes ahead: WAPE MASE MRE");
+        print!("{:20}", "trace");
+        NAMES.iter().chain(&["foreshard"]).for_each(|name| print!(" | {name:>18}"));
+        println!(" | to best | covered | fit ms");
+        let mut totals = vec![[0.0; 3]; NAMES.len() + 1];
+        for (trace, (outcomes, fit)) in &measured {
+            let outcome = &outcomes[at].1;
+            print!("{:20}", trace.name.chars().take(20).collect::<String>());
+            for (total, three) in totals.iter_mut().zip(&outcome.scores) {
+                total.iter_mut().zip(three).for_each(|(t, x)| *t += x / traces.len() as f64);
+                print!(" | {:5.3} {:5.2} {:6.3}", three[0], three[1], three[2]);
+            }
+            let (ours, others) = outcome.scores.split_last().unwrap();
+            let best = others.iter().map(|s| s[0]).fold(f64::INFINITY, f64::min);
+            println!(" | {:+5.0} % | {:5.1} % | {fit:6.1}", (ours[0] / best - 1.0) * 100.0, outcome.coverage * 100.0);
         }
-        let best = outcome.wape[..NAMES.len()].iter().copied().fold(f64::INFINITY, f64::min);
-        let ours = outcome.wape[NAMES.len()];
+        print!("{:20}", "mean");
+        totals.iter().for_each(|t| print!(" | {:5.3} {:5.2} {:6.3}", t[0], t[1], t[2]));
+        println!();
+    }
+}
+
+fn provisioning(traces: &[&Trace]) {
+    use provisioning::{NODES_AT_PEAK, QUANTILE, SCALE_SECONDS, Simulation};
+    println!(
+        "\nnodes by forecast (peak at {QUANTILE}) and by reaction: {SCALE_SECONDS} s to scale, {NODES_AT_PEAK} nodes carry the training peak"
+    );
+    println!("{:20} | slots | nodes | overloaded | nodes reacting | overloaded | reserve | fewer", "trace");
+    for trace in traces {
+        let day = usize::try_from(DAY_SECONDS / trace.series.interval_seconds()).unwrap();
+        let interval_seconds = trace.series.interval_seconds();
+        let simulation = Simulation { y: trace.series.values(), from: trace.test_from, interval_seconds };
+        let ours = simulation.forecast(&History::of(&trace.series), day, QUANTILE);
+        let (other, reserve) = simulation.reactive_with(ours.mean_nodes);
+        let fewer = 1.0 - ours.overloaded as f64 / other.overloaded.max(1) as f64;
         println!(
-            " | {:+4.0}% | {:5.1} % | {fit:6.1} | {step:5.1}",
-            (ours / best - 1.0) * 100.0,
-            outcome.coverage * 100.0
+            "{:20} | {:5} | {:5.2} | {:10} | {:14.2} | {:10} | {reserve:7.2} | {:4.0} %",
+            trace.name.chars().take(20).collect::<String>(),
+            trace.series.len() - trace.test_from,
+            ours.mean_nodes,
+            ours.overloaded,
+            other.mean_nodes,
+            other.overloaded,
+            fewer * 100.0
         );
     }
-    print!("{:22}", "mean");
-    totals.iter().for_each(|t| print!(" | {:5.3} {:5.3} {:6.3}", t[0], t[1], t[2]));
-    println!();
+}
+
+/// A thousand series of two thousand points, a week ahead, on two threads.
+fn speed() {
+    for interval in [3_600, 900] {
+        let (start, began) = (Instant::now(), processor_time());
+        let day = usize::try_from(DAY_SECONDS / interval).unwrap();
+        let work = |first: usize| {
+            let began = processor_time();
+            let mut noise = world::Noise::new(first as u64);
+            for _ in (first..1_000).step_by(2) {
+                let values = (0..2_000).map(|i| {
+                    let hour = (i % day) as f64 / day as f64 * std::f64::consts::TAU;
+                    (300.0 + 200.0 * hour.sin()) * (0.1 * noise.normal()).exp()
+                });
+                let series = Series::new(world::START, interval, values.collect()).unwrap();
+                let history = History::of(&series);
+                let forecast = Forecaster::fit(&history, series.len() - 1, 7 * day).forecast(&history, LEVEL);
+                assert_eq!(forecast.steps.len(), 7 * day);
+            }
+            processor_time() - began
+        };
+        let other = std::thread::scope(|s| {
+            let other = s.spawn(|| work(1));
+            work(0);
+            other.join().unwrap()
+        });
+        let processor = processor_time() - began + other;
+        println!(
+            "\n1,000 series of 2,000 points every {interval} s, a week ahead, 2 threads: {:.1} s ({:.1} ms of processor each)",
+            start.elapsed().as_secs_f64(),
+            processor
+        );
+    }
 }
 
 fn main() {
     let traces = traces();
+    let wanted = |word: &str| std::env::args().any(|a| a == word);
     let real: Vec<&Trace> = traces.iter().filter(|t| t.real).collect();
     let tuned: Vec<&Trace> = traces.iter().filter(|t| !t.real && t.tuned_on).collect();
     let held: Vec<&Trace> = traces.iter().filter(|t| !t.tuned_on).collect();
-    for minutes in [60, 1_440] {
-        if !real.is_empty() {
-            table(&real, minutes, true);
-        }
-        if std::env::args().any(|a| a == "--once") {
-            table(&real, minutes, false);
-        }
-        table(&tuned, minutes, true);
-        if !std::env::args().any(|a| a == "--tuning") {
-            table(&held, minutes, true);
-        }
+    if wanted("--once") && !real.is_empty() {
+        table("traces, baselines fitted once", &real, false);
     }
+    if !real.is_empty() {
+        table("traces", &real, true);
+    }
+    table("made up, tuned on", &tuned, true);
+    if !wanted("--tuning") {
+        table("made up, held out", &held, true);
+    }
+    let shown: Vec<&Trace> = traces.iter().filter(|t| t.tuned_on || !wanted("--tuning")).collect();
+    provisioning(&shown);
+    speed();
 }

@@ -81,7 +81,8 @@ impl<'a> Baselines<'a> {
         };
         let last = self.y[origin];
         let days = (1..=7).map(|k| self.y[self.known(target, k * day, origin)]).sum::<f64>() / 7.0;
-        let level = (last + 1e-9) / (self.days(origin) + 1e-9);
+        // A level of nothing says nothing, and one of almost nothing too much.
+        let level = if self.days(origin) > 0.0 { (last / self.days(origin)).min(10.0) } else { 1.0 };
         [
             last,
             self.y[self.known(target, day, origin)],

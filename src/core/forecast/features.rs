@@ -5,7 +5,7 @@ use super::history::History;
 
 /// Days averaged for "this hour of the day": a week, so that every weekday counts once.
 const DAYS: usize = 7;
-/// Weeks averaged for "this hour of the week". Assumed: a month; measured beside 3 and 6 without a difference.
+/// Weeks averaged for "this hour of the week". Assumed: a month; fewer are noise, more are the past.
 const WEEKS: usize = 4;
 
 /// What does not depend on the step.

@@ -1,24 +1,37 @@
 //! Fitting a forecaster to a history, and asking it. The ensemble is fitted at a few steps, closer together near the
 //! origin; between two of them both are asked and averaged.
 
-use super::backtest::{Anchor, BACKTEST_DAYS, CASES, Origins, ROWS, backtest, unblended};
+use super::anchor::Anchor;
+use super::backtest::backtest;
+use super::decomposition::Seasons;
 use super::features::{Now, Then};
 use super::history::History;
 use super::members::MEMBERS;
-use super::regression::Scale;
-use super::weights::N;
+use super::origins::origins;
+use super::scale::Scale;
+use super::series::DAY_SECONDS;
 
-/// Days of history that are looked at: eight weeks hold two months' worth of every weekday.
+/// Days of history that are looked at: eight weeks hold eight of every weekday.
 const HISTORY_DAYS: usize = 56;
-/// No forecast exceeds the largest load ever seen by more than this factor. Assumed: growth beyond is not foreseen by any
-/// of the members.
+/// No forecast exceeds the largest load ever seen by more than this factor. Assumed: none of the members foresees more.
 const MOST: f64 = 3.0;
+/// A mean load below this is none, in any unit.
+const NOTHING: f64 = 1e-12;
+/// Fitted steps, in seconds ahead: what is known changes from the last minutes to the hour to the day to the week. A whole
+/// day is a case of its own, where the last value is the same time of another day, so it has close neighbours; near whole
+/// weeks, where still more members agree, none is fitted.
+const ANCHORS: [i64; 8] = [900, 3_600, 10_800, 32_400, 75_600, DAY_SECONDS, 97_200, 507_600];
 
 /// A forecaster that has learnt from a history up to some slot.
 #[derive(Debug, Clone)]
 pub struct Forecaster {
     pub(super) scale: Scale,
     pub(super) anchors: Vec<Anchor>,
+    /// Slots that it learnt from.
+    pub(super) slots: usize,
+    /// Slots ahead that it learnt for.
+    pub(super) steps: usize,
+    seasons: Option<Seasons>,
 }
 
 /// One slot of a forecast, in the unit of the series.
@@ -33,49 +46,37 @@ pub struct Step {
 impl Forecaster {
     /// Learns from the slots up to and including `end` to forecast 1 to `steps` slots ahead.
     pub fn fit(history: &History<'_>, end: usize, steps: usize) -> Self {
-        let end = end.min(history.series().len().saturating_sub(1));
+        let (end, steps) = (end.min(history.series().len().saturating_sub(1)), steps.max(1));
         let first = (end + 1).saturating_sub(HISTORY_DAYS * history.day);
         let slots = end + 1 - first;
         let known = history.series().values().get(first..=end).unwrap_or_default();
+        let most = known.iter().copied().fold(0.0, f64::max);
         let mean = known.iter().sum::<f64>() / slots as f64;
-        let most = known.iter().copied().fold(0.0, f64::max) * MOST;
-        let scale = if mean > 0.0 { Scale { mean, most } } else { Scale { mean: 1.0, most: 0.0 } };
-        let mut usable = [false; N];
-        for (usable, member) in usable.iter_mut().zip(MEMBERS) {
-            *usable = slots >= member.needs_days() * history.day;
+        let scale = if mean > NOTHING { Scale { mean, most: most * MOST } } else { Scale { mean: 1.0, most: 0.0 } };
+        let usable = MEMBERS.map(|member| slots >= member.needs_days() * history.day);
+        let origins = origins(history, first, end, scale);
+        let mut anchors: Vec<Anchor> = Vec::new();
+        for step in anchor_steps(steps, history.series().interval_seconds()) {
+            let mut usable = usable;
+            if step.is_multiple_of(history.day) && history.day > 1 {
+                usable.iter_mut().zip(MEMBERS).for_each(|(usable, member)| *usable &= !member.is_of_the_moment());
+            }
+            let tried = backtest(history, &origins, step, scale, &usable);
+            let before = anchors.last();
+            anchors.push(if tried.tested() { tried } else { tried.or_widened(before) });
         }
-        let origins = origins(history, first, end);
-        let anchors = anchor_steps(steps, history.day)
-            .into_iter()
-            .map(|step| backtest(history, &origins, step, scale, &usable))
-            .collect();
-        Self { scale, anchors }
+        Self { scale, anchors, slots, steps, seasons: Seasons::fit(history, first, end, scale) }
     }
 
     /// What is expected `step` slots after `origin`, with the interval that holds with probability `level`.
     pub fn step(&self, history: &History<'_>, origin: usize, step: usize, level: f64) -> Step {
-        let now = Now::at(history, origin);
-        self.step_from(history, &now, step, level)
+        self.from(history, origin).step(step, level)
     }
 
-    pub(super) fn step_from(&self, history: &History<'_>, now: &Now, step: usize, level: f64) -> Step {
-        let then = Then::at(history, now, step);
-        let tail = (1.0 - level.clamp(0.0, 1.0)) / 2.0;
-        let (mut centre, mut mean, mut low, mut high) = (0.0, 0.0, 0.0, 0.0);
-        for (anchor, share) in self.around(step) {
-            centre += share * anchor.forecast(now, &then, self.scale);
-            mean += share * anchor.residuals.mean_factor.ln();
-            low += share * anchor.residuals.quantile(tail);
-            high += share * anchor.residuals.quantile(1.0 - tail);
-        }
-        let back = |seen: f64| unblended(seen, self.scale);
-        let median = back(centre);
-        Step {
-            median,
-            mean: back(centre + mean),
-            lower: back(centre + low).min(median),
-            upper: back(centre + high).max(median),
-        }
+    /// To ask for many steps of one origin.
+    pub(super) fn from<'a>(&'a self, history: &'a History<'a>, origin: usize) -> Reader<'a> {
+        let seasons = self.seasons.as_ref().map(|s| (s, s.level(history, origin, self.scale)));
+        Reader { forecaster: self, history, now: Now::at(history, origin), seasons }
     }
 
     /// The fitted steps around a step, with their shares: linear in the logarithm of the step.
@@ -92,42 +93,61 @@ impl Forecaster {
     }
 }
 
-/// 1, 2, 4 … and the whole days among them, up to `steps`.
-fn anchor_steps(steps: usize, day: usize) -> Vec<usize> {
-    let steps = steps.max(1);
-    let mut found: Vec<usize> =
-        std::iter::successors(Some(1usize), |s| s.checked_mul(2)).take_while(|s| *s < steps).collect();
-    found.extend([day, 2 * day, 7 * day].into_iter().filter(|s| *s < steps));
-    found.push(steps);
+/// A forecaster at one origin.
+#[derive(Debug)]
+pub(super) struct Reader<'a> {
+    forecaster: &'a Forecaster,
+    history: &'a History<'a>,
+    now: Now,
+    seasons: Option<(&'a Seasons, f64)>,
+}
+
+impl Reader<'_> {
+    /// In logarithms.
+    pub(super) fn centre(&self, step: usize) -> f64 {
+        let then = Then::at(self.history, &self.now, step);
+        let said = |anchor: &Anchor| anchor.forecast(&self.now, &then, step, self.seasons, self.forecaster.scale);
+        self.forecaster.around(step).map(|(anchor, share)| share * said(anchor)).sum()
+    }
+
+    fn blend(&self, step: usize, of: impl Fn(&Anchor) -> f64) -> f64 {
+        self.forecaster.around(step).map(|(anchor, share)| share * of(anchor)).sum()
+    }
+
+    pub(super) fn upper_error(&self, step: usize, quantile: f64) -> f64 {
+        self.blend(step, |a| a.residuals.quantile(quantile))
+    }
+
+    pub(super) fn spread(&self, step: usize) -> f64 {
+        self.blend(step, |a| a.residuals.spread)
+    }
+
+    pub(super) fn step(&self, step: usize, level: f64) -> Step {
+        let tail = (1.0 - level.clamp(0.0, 1.0)) / 2.0;
+        let centre = self.centre(step);
+        let back = |seen: f64| self.forecaster.scale.unblended(seen);
+        let median = back(centre);
+        Step {
+            median,
+            mean: back(centre + self.blend(step, |a| a.residuals.mean_factor.ln())),
+            lower: back(centre + self.upper_error(step, tail)).min(median),
+            upper: back(centre + self.upper_error(step, 1.0 - tail)).max(median),
+        }
+    }
+}
+
+fn anchor_steps(steps: usize, interval_seconds: i64) -> Vec<usize> {
+    let slots = |seconds: i64| usize::try_from(seconds / interval_seconds.max(1)).unwrap_or(1).max(1);
+    let day = slots(DAY_SECONDS);
+    let back = match steps {
+        n if n.is_multiple_of(7 * day) => day + day / 8,
+        n if n > day && n.is_multiple_of(day) => (day / 8).max(1),
+        _ => 0,
+    };
+    let last = steps.saturating_sub(back).max(1);
+    let mut found: Vec<usize> = ANCHORS.into_iter().map(slots).filter(|step| *step < last).collect();
+    found.extend([1, last]);
     found.sort_unstable();
     found.dedup();
     found
-}
-
-/// Origins spread over the history, never in step with a season.
-fn origins(history: &History<'_>, first: usize, end: usize) -> Origins {
-    let slots = end + 1 - first;
-    let (day, week) = (history.day, history.week);
-    let start = first
-        + if slots >= 3 * week {
-            week + day
-        } else if slots >= 4 * day {
-            day
-        } else {
-            slots / 4
-        };
-    let span = end + 1 - start;
-    let rows = span.min(ROWS);
-    let stride = span as f64 / rows.max(1) as f64;
-    // The golden ratio's multiples are as even as can be and meet no period.
-    let golden = 0.618_033_988_749_895;
-    let mut found: Vec<usize> = (0..rows)
-        .map(|i| start + ((i as f64 + (i as f64 * golden).fract()) * stride) as usize)
-        .map(|origin| origin.min(end))
-        .collect();
-    found.dedup();
-    let compared_from = (start + span / 3).max((end + 1).saturating_sub(BACKTEST_DAYS * day));
-    let compared = found.iter().filter(|o| **o >= compared_from).count();
-    let rows = found.into_iter().map(|origin| Now::at(history, origin)).collect();
-    Origins { rows, compared_from, every: compared.div_ceil(CASES).max(1), end }
 }

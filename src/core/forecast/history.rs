@@ -101,7 +101,8 @@ impl<'a> History<'a> {
         let (level, trend) = self.smoothed.get(origin).copied().unwrap_or((0.0, 0.0));
         let steps = i32::try_from(step).unwrap_or(i32::MAX);
         let reach = self.damping * (1.0 - self.damping.powi(steps)) / (1.0 - self.damping).max(f64::EPSILON);
-        (level, (level + trend * reach).max(0.0))
+        // A falling trend may carry the level itself below zero.
+        (level.max(0.0), (level + trend * reach).max(0.0))
     }
 }
 

@@ -59,4 +59,16 @@ impl<const N: usize> LeastSquares<N> {
         }
         solution.iter().all(|x| x.is_finite()).then_some(solution)
     }
+
+    /// Where each column lay: its mean and its standard deviation, when the last column is the constant.
+    pub fn columns(&self) -> [(f64, f64); N] {
+        let weight = self.weight.max(f64::MIN_POSITIVE);
+        let mut found = [(0.0, 0.0); N];
+        let sums = self.products.last().copied().unwrap_or([0.0; N]);
+        for (i, ((place, sum), row)) in found.iter_mut().zip(sums).zip(self.products.iter()).enumerate() {
+            let (mean, square) = (sum / weight, row.get(i).copied().unwrap_or(0.0) / weight);
+            *place = (mean, (square - mean * mean).max(0.0).sqrt());
+        }
+        found
+    }
 }

@@ -27,11 +27,12 @@ pub enum Member {
     WeeksTimesHour,
     WeeksTimesDay,
     LastWeekGrown,
+    Decomposition,
     RegressionLog,
     RegressionLinear,
 }
 
-pub(super) const MEMBERS: [Member; 18] = [
+pub(super) const MEMBERS: [Member; 19] = [
     Member::LastValue,
     Member::HourMean,
     Member::DayMean,
@@ -48,9 +49,18 @@ pub(super) const MEMBERS: [Member; 18] = [
     Member::WeeksTimesHour,
     Member::WeeksTimesDay,
     Member::LastWeekGrown,
+    Member::Decomposition,
     Member::RegressionLog,
     Member::RegressionLinear,
 ];
+
+/// What the members that are fitted say.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fitted {
+    pub(super) log: f64,
+    pub(super) linear: f64,
+    pub(super) decomposed: f64,
+}
 
 impl Member {
     pub fn name(self) -> &'static str {
@@ -71,9 +81,15 @@ impl Member {
             Self::WeeksTimesHour => "4-week mean x level of the last hour",
             Self::WeeksTimesDay => "4-week mean x level of the last day",
             Self::LastWeekGrown => "last week x weekly growth",
+            Self::Decomposition => "seasons by MSTL x level of the last day",
             Self::RegressionLog => "autoregression of logarithms",
             Self::RegressionLinear => "autoregression",
         }
+    }
+
+    /// Knows no season; a whole day ahead it is the same as yesterday, which says nothing of it for the steps around.
+    pub(super) fn is_of_the_moment(self) -> bool {
+        matches!(self, Self::LastValue | Self::HourMean | Self::Smoothed | Self::DampedTrend)
     }
 
     /// Days of history without which this member would only repeat another one.
@@ -83,14 +99,15 @@ impl Member {
             Self::DayMean => 1,
             Self::SameTimeYesterday | Self::RegressionLog | Self::RegressionLinear => 2,
             Self::MedianOfDays | Self::DaysTimesLevel | Self::DaysTimesHour => 3,
+            Self::Decomposition => 7,
             Self::WeekMean | Self::SameTimeLastWeek => 8,
             Self::WeeksTimesLevel | Self::WeeksTimesHour | Self::WeeksTimesDay => 15,
             Self::MedianOfWeeks | Self::LastWeekGrown => 22,
         }
     }
 
-    /// What this member says; a regression says what it was fitted to.
-    pub(super) fn value(self, now: &Now, then: &Then, tiny: f64, log: f64, linear: f64) -> f64 {
+    /// What this member says; those that were fitted have said it in `fitted`.
+    pub(super) fn value(self, now: &Now, then: &Then, tiny: f64, fitted: &Fitted) -> f64 {
         let level = |is: f64, used_to_be: f64| ((is + tiny) / (used_to_be + tiny)).clamp(1.0 / MAX_LEVEL, MAX_LEVEL);
         match self {
             Self::LastValue => now.last,
@@ -112,8 +129,9 @@ impl Member {
                 let growth = ((now.week + tiny) / (now.week_before + tiny)).clamp(1.0 / MAX_GROWTH, MAX_GROWTH);
                 then.week * growth.powf(then.weeks_ahead)
             }
-            Self::RegressionLog => log,
-            Self::RegressionLinear => linear,
+            Self::Decomposition => fitted.decomposed,
+            Self::RegressionLog => fitted.log,
+            Self::RegressionLinear => fitted.linear,
         }
     }
 }

@@ -1,91 +1,132 @@
-//! Direct autoregression: the load `step` slots ahead as the median of its weeks plus what the other features say beyond
-//! that, with one set of coefficients for each step that is fitted. On logarithms, where levels multiply, and as it is.
+//! Direct autoregression: the load some steps ahead as the median of its weeks plus what the other features say beyond
+//! that, with coefficients for that number of steps. Twice: on logarithms, where levels multiply, and as it is.
 
 use super::features::{Now, Then};
+use super::least_squares::LeastSquares;
+use super::scale::{Scale, View};
+use std::collections::VecDeque;
 
-pub(super) const COLUMNS: usize = 23;
+const COLUMNS: usize = 23;
+/// Shrinks a regression towards the median of weeks; share of the mean square of the columns.
+const RIDGE: f64 = 1e-3;
 
-/// How a load is seen by a model: relative to the series' mean, so that units do not matter.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Scale {
-    /// Mean load of the history; 1 when nothing ever happened.
-    pub(super) mean: f64,
-    /// No forecast leaves what was ever seen by more than this.
-    pub(super) most: f64,
+/// Standard deviations from a column's mean beyond which a value is taken as if it were there: a load never seen before says
+/// that it is out of the ordinary, not how many times as much a coefficient may make of it.
+const BEYOND: f64 = 3.0;
+
+#[derive(Debug, Clone, Default)]
+pub(super) struct Coefficients {
+    log: Option<Fit>,
+    linear: Option<Fit>,
 }
 
-/// Share of the mean added before a logarithm is taken, so that an idle minute is not minus infinity. Assumed: a twentieth
-/// is far below what anything is sized for.
-const LOG_OFFSET: f64 = 0.05;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum View {
-    Log,
-    Linear,
+#[derive(Debug, Clone)]
+struct Fit {
+    coefficients: [f64; COLUMNS],
+    /// Mean and standard deviation of each column.
+    columns: [(f64, f64); COLUMNS],
 }
 
-impl View {
-    fn see(self, value: f64, scale: Scale) -> f64 {
-        match self {
-            Self::Log => (value / scale.mean + LOG_OFFSET).ln(),
-            Self::Linear => value / scale.mean,
-        }
+impl Fit {
+    fn of(rows: &LeastSquares<COLUMNS>) -> Option<Self> {
+        Some(Self { coefficients: rows.solve(RIDGE)?, columns: rows.columns() })
     }
 
-    fn back(self, seen: f64, scale: Scale) -> f64 {
-        let value = match self {
-            // Bounded before it is raised, or a wild coefficient would make it infinite.
-            Self::Log => seen.min((scale.most / scale.mean + LOG_OFFSET).ln()).exp() - LOG_OFFSET,
-            Self::Linear => seen,
+    fn beyond_the_base(&self, row: &[f64; COLUMNS]) -> f64 {
+        let bounded = |(x, (mean, deviation)): (&f64, &(f64, f64))| {
+            x.max(mean - BEYOND * deviation).min(mean + BEYOND * deviation)
         };
-        (value * scale.mean).clamp(0.0, scale.most)
+        self.coefficients.iter().zip(row.iter().zip(&self.columns).map(bounded)).map(|(c, x)| c * x).sum()
+    }
+}
+
+impl Coefficients {
+    pub(super) fn log(&self, now: &Now, then: &Then, scale: Scale) -> f64 {
+        predict(View::Log, self.log.as_ref(), now, then, scale)
     }
 
-    pub(super) fn target(self, value: f64, then: &Then, scale: Scale) -> f64 {
-        self.see(value, scale) - self.see(then.weeks_median, scale)
+    pub(super) fn linear(&self, now: &Now, then: &Then, scale: Scale) -> f64 {
+        predict(View::Linear, self.linear.as_ref(), now, then, scale)
+    }
+}
+
+fn predict(view: View, fit: Option<&Fit>, now: &Now, then: &Then, scale: Scale) -> f64 {
+    let beyond = fit.map_or(0.0, |fit| fit.beyond_the_base(&row(view, now, then, scale)));
+    view.back(view.see(then.weeks_median, scale) + beyond, scale)
+}
+
+/// Both regressions while they learn, and what they may not learn from yet.
+#[derive(Debug, Default)]
+pub(super) struct Learner {
+    log: LeastSquares<COLUMNS>,
+    linear: LeastSquares<COLUMNS>,
+    /// Rows wait until what they speak of has happened.
+    waiting: VecDeque<(usize, [Row; 2])>,
+}
+
+#[derive(Debug)]
+struct Row {
+    columns: [f64; COLUMNS],
+    target: f64,
+    weight: f64,
+}
+
+impl Learner {
+    /// At `slot` it came to `came`.
+    pub(super) fn meet(&mut self, slot: usize, now: &Now, then: &Then, came: f64, weight: f64, scale: Scale) {
+        let rows = [View::Log, View::Linear].map(|view| Row {
+            columns: row(view, now, then, scale),
+            target: view.see(came, scale) - view.see(then.weeks_median, scale),
+            weight,
+        });
+        self.waiting.push_back((slot, rows));
     }
 
-    pub(super) fn row(self, now: &Now, then: &Then, scale: Scale) -> [f64; COLUMNS] {
-        let base = self.see(then.weeks_median, scale);
-        let features = [
-            now.last,
-            now.before,
-            now.before_that,
-            now.hour,
-            now.six_hours,
-            now.day,
-            now.yesterday,
-            now.week,
-            now.last_of_days,
-            now.hour_of_days,
-            now.last_of_weeks,
-            now.hour_of_weeks,
-            now.day_of_weeks,
-            then.day,
-            then.day_before,
-            then.days_mean,
-            then.days_median,
-            then.day_around,
-            then.week,
-            then.weeks_mean,
-            then.week_around,
-            then.level,
-        ];
-        let mut row = [1.0; COLUMNS];
-        for (cell, feature) in row.iter_mut().zip(features) {
-            *cell = self.see(feature, scale) - base;
+    /// Learns what has happened until `slot`.
+    pub(super) fn learn_until(&mut self, slot: usize) {
+        while self.waiting.front().is_some_and(|(at, _)| *at <= slot) {
+            if let Some((_, [log, linear])) = self.waiting.pop_front() {
+                self.log.add(&log.columns, log.target, log.weight);
+                self.linear.add(&linear.columns, linear.target, linear.weight);
+            }
         }
-        row
     }
 
-    pub(super) fn predict(
-        self,
-        coefficients: Option<&[f64; COLUMNS]>,
-        row: &[f64; COLUMNS],
-        then: &Then,
-        scale: Scale,
-    ) -> f64 {
-        let beyond = coefficients.map_or(0.0, |known| known.iter().zip(row).map(|(c, x)| c * x).sum());
-        self.back(self.see(then.weeks_median, scale) + beyond, scale)
+    pub(super) fn coefficients(&self) -> Coefficients {
+        Coefficients { log: Fit::of(&self.log), linear: Fit::of(&self.linear) }
     }
+}
+
+fn row(view: View, now: &Now, then: &Then, scale: Scale) -> [f64; COLUMNS] {
+    let base = view.see(then.weeks_median, scale);
+    let features = [
+        now.last,
+        now.before,
+        now.before_that,
+        now.hour,
+        now.six_hours,
+        now.day,
+        now.yesterday,
+        now.week,
+        now.last_of_days,
+        now.hour_of_days,
+        now.last_of_weeks,
+        now.hour_of_weeks,
+        now.day_of_weeks,
+        then.day,
+        then.day_before,
+        then.days_mean,
+        then.days_median,
+        then.day_around,
+        then.week,
+        then.weeks_mean,
+        then.week_around,
+        then.level,
+    ];
+    // The last column stays 1: the constant.
+    let mut row = [1.0; COLUMNS];
+    for (cell, feature) in row.iter_mut().zip(features) {
+        *cell = view.see(feature, scale) - base;
+    }
+    row
 }

@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Seconds of a day: an interval must divide it, so that a slot has the same hour every day.
 pub const DAY_SECONDS: i64 = 86_400;
 
+/// More of anything, an exabyte's bytes among them, is an error of units; sums of such values stay exact enough.
+pub(super) const MAX_LOAD: f64 = 1e18;
+
 /// Loads at even times. Values are finite and not negative; there is at least one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Series {
@@ -37,9 +40,9 @@ impl Series {
                 .detail("A forecast needs at least one measured value.")
                 .hint("Name a relation that holds samples, or let the monitor collect some first."));
         }
-        if let Some(at) = values.iter().position(|v| !v.is_finite() || *v < 0.0) {
+        if let Some(at) = values.iter().position(|v| !(0.0..=MAX_LOAD).contains(v)) {
             return Err(Problem::new("22023", "the load history holds a value that is no load")
-                .detail(format!("Value number {} is negative or not a number.", at + 1))
+                .detail(format!("Value number {} is negative, not a number, or above {MAX_LOAD:e}.", at + 1))
                 .hint("Pass raw samples, which are cleaned and counted, or remove the value."));
         }
         Ok(Self { start, interval_seconds, values, measured })
