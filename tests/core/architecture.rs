@@ -53,6 +53,7 @@ fn rooms_import_only_the_rooms_below_them() {
         ("route", &["model"]),
         ("key", &["model"]),
         ("count", &["model"]),
+        ("forecast", &["model"]),
         ("place", &["model"]),
         ("plan", &["model", "key", "count", "place"]),
         ("lib", &[]),
