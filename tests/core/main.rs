@@ -11,6 +11,7 @@ mod joint_corpus;
 mod joint_search;
 mod key_split;
 mod place;
+mod place_items;
 mod plan_choices;
 mod plan_confidence;
 mod plan_overrides;
