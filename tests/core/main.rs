@@ -21,6 +21,7 @@ mod joint_search;
 mod key_split;
 mod key_visits;
 mod place;
+mod place_items;
 mod plan_choices;
 mod plan_confidence;
 mod plan_levels;

@@ -2,7 +2,7 @@
 
 use foreshard_core::model::Node;
 use foreshard_core::model::node::Location;
-use foreshard_core::place::{imbalance, place};
+use foreshard_core::place::{Homes, Imbalance, Item, Rules, Spot, place};
 use proptest::prelude::*;
 
 fn node(name: &str, capacity: f64, active: bool) -> Node {
@@ -15,6 +15,13 @@ fn node(name: &str, capacity: f64, active: bool) -> Node {
         active,
         free_bytes: None,
     }
+}
+
+fn imbalance(shares: &[f64], nodes: &[Node], placement: &[usize]) -> Imbalance {
+    let items: Vec<Item> = shares.iter().map(|s| Item { bytes: *s, load: *s, ..Item::default() }).collect();
+    let spots: Vec<Spot> = nodes.iter().map(Spot::from).collect();
+    let homes: Vec<Homes> = placement.iter().map(|at| Homes::from_slice(&[*at])).collect();
+    foreshard_core::place::imbalance(&items, &spots, &homes, Rules::default())
 }
 
 #[test]

@@ -1,10 +1,180 @@
 //! Which shard goes where.
 //!
-//! Expected shares of the rows and a list of nodes come in; the index of a node per shard goes out. Greedy, largest
-//! shard first, onto the node that is then the least loaded for its capacity: for equal nodes never worse than 4/3 of
-//! the optimum (Graham 1969, "Bounds on Multiprocessing Timing Anomalies", longest processing time first).
+//! Items come in (a shard, or the shards of one number of tables that stay together) with bytes, forecast load and wishes, and
+//! spots (nodes) with capacities and zones; the spots of every copy of every item go out, with the moves that lead there
+//! from where the copies are today. Bytes and load are balanced together: the *ratio* of a placement is the fullest
+//! spot's share of either over its share of the capacity, 1.0 when everything is even.
+//!
+//! The life of a placement: copies that may stay where they are stay ([`place_items`]); the others go, largest first, to the
+//! spot that is then the least full ([`greedy`]; for equal spots and one copy never worse than 4/3 of the optimum, Graham 1969,
+//! "Bounds on Multiprocessing Timing Anomalies"); then single moves and swaps that each lower the fullest spot bring it
+//! under the ceiling ([`improve`]), which [`bound`] keeps within reach of what is possible at all; few items are tried out
+//! ([`exact`]).
 
-use crate::model::Node;
+mod bound;
+mod check;
+mod exact;
+mod greedy;
+mod improve;
+mod state;
+
+use crate::model::{Node, Problem};
+use smallvec::SmallVec;
+use state::State;
+use std::collections::BTreeMap;
+
+/// The spots of one item's copies, the first of them the primary.
+pub type Homes = SmallVec<[usize; 2]>;
+
+/// What is placed as one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Item {
+    /// On disk, of one copy.
+    pub bytes: f64,
+    /// Forecast load of one copy, in any unit that all items share.
+    pub load: f64,
+    /// Applications that use it, with the share of its load that each brings, 0..=1.
+    pub used_by: Vec<(String, f64)>,
+    /// Spots that may hold it; empty for all.
+    pub only: Vec<usize>,
+    /// Spots that may not.
+    pub never: Vec<usize>,
+    /// Where its copies are today, the primary first; empty for an item that is new.
+    pub now: Homes,
+}
+
+/// Where items can be.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Spot {
+    /// Relative to the other spots; 0 takes nothing. Of bytes, and of load.
+    pub room: f64,
+    pub speed: f64,
+    /// Bytes that it can take beyond what the items hold there today, where known.
+    pub free_bytes: Option<f64>,
+    /// Copies of one item are in different zones; an empty zone is one of its own.
+    pub zone: String,
+    /// Applications that are near.
+    pub serves: Vec<String>,
+    /// False for one that is being drained: nothing goes to it, and what is there has to leave.
+    pub takes: bool,
+}
+
+impl From<&Node> for Spot {
+    fn from(node: &Node) -> Self {
+        Self {
+            room: node.capacity,
+            speed: node.capacity,
+            free_bytes: node.free_bytes.map(|b| b as f64),
+            zone: node.zone.clone(),
+            serves: node.serves.clone(),
+            takes: node.active,
+        }
+    }
+}
+
+/// How a placement is chosen.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rules {
+    /// Copies of each item, the primary among them.
+    pub copies: usize,
+    /// Imbalance that is not worth a move: the ceiling is this much above what is possible.
+    pub tolerance: f64,
+    /// What moving all bytes once costs, in the load that it must bring nearer to its applications to be worth it (both as
+    /// shares of the whole).
+    pub move_price: f64,
+}
+
+impl Default for Rules {
+    /// A node that is 5 % fuller than the mean is even enough: what is measured of a load is hardly better known. A move
+    /// pays when it brings as large a part of the load nearer as it moves of the bytes. Both assumed.
+    fn default() -> Self {
+        Self { copies: 1, tolerance: 0.05, move_price: 1.0 }
+    }
+}
+
+/// One copy that changes its spot. Done in order, each leaves the fullest spot no fuller than before.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Move {
+    pub item: usize,
+    pub from: usize,
+    pub to: usize,
+    pub bytes: f64,
+    pub because: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Placement {
+    /// For each item its copies' spots.
+    pub homes: Vec<Homes>,
+    /// The fullest spot over the mean, of bytes or load, whichever is worse.
+    pub ratio: f64,
+    /// No placement by these rules comes below.
+    pub lower_bound: f64,
+    /// Share of the load that is near the application that brings it, of the load whose application some spot serves; 1.0 without any.
+    pub near: f64,
+    /// Only of copies that were somewhere before.
+    pub moves: Vec<Move>,
+    /// Bytes of all moves, as a share of all copies' bytes.
+    pub moved: f64,
+}
+
+/// Imbalance that is not worth looking further, where nothing has to be moved. Assumed.
+const NEW: f64 = 0.002;
+
+/// Places every copy of every item.
+///
+/// # Errors
+/// 22023 for amounts that are negative or no numbers, for wishes that name no spot, for more copies than zones; 55000 where
+/// no spot takes anything; 53100 where the free bytes do not suffice. All at once.
+pub fn place_items(items: &[Item], spots: &[Spot], rules: Rules) -> Result<Placement, Vec<Problem>> {
+    check::all(items, spots, rules)?;
+    let lower_bound = bound::lower(items, spots, rules);
+    let tolerance = rules.tolerance.max(0.0);
+    let moves = items.iter().any(|i| !i.now.is_empty());
+    let ceiling = lower_bound * (1.0 + if moves { tolerance } else { tolerance.min(NEW) });
+    let near_ceiling = lower_bound * (1.0 + tolerance);
+    let mut kept = State::new(items, spots, rules);
+    kept.keep_what_may_stay();
+    let plain = run(kept.clone(), ceiling, false).map(|found| {
+        let better = if found.ratio() > ceiling { exact::better(&kept, &found, lower_bound) } else { None };
+        better.unwrap_or(found)
+    });
+    let wishes = spots.iter().any(|s| !s.serves.is_empty()) && items.iter().any(|i| !i.used_by.is_empty());
+    let near = if wishes { run(kept, near_ceiling, true) } else { None };
+    // Nearness may fill spots up to the ceiling, not beyond what plain balance reaches.
+    let better = |a: &State<'_>, b: &State<'_>| a.ratio() <= b.ratio().max(near_ceiling) + state::EPSILON;
+    let best = match (plain, near) {
+        (Some(plain), Some(near)) => Some(if better(&near, &plain) { near } else { plain }),
+        (plain, near) => plain.or(near),
+    };
+    let Some(best) = best else { return Err(vec![check::no_room(items, spots)]) };
+    Ok(best.into_placement(lower_bound))
+}
+
+fn run<'a>(mut state: State<'a>, ceiling: f64, near: bool) -> Option<State<'a>> {
+    greedy::fill(&mut state, ceiling, near).then_some(())?;
+    improve::balance(&mut state, ceiling);
+    improve::fill_up(&mut state);
+    if near {
+        improve::bring_near(&mut state, ceiling);
+    }
+    Some(state)
+}
+
+/// The index into `nodes` for each of `shares`, for shards of which only the expected share of the rows is known. Nodes
+/// that are inactive or have no capacity take nothing; empty when no node is left. Ties go to the node with fewer
+/// shards, then to the one named first.
+pub fn place(shares: &[f64], nodes: &[Node]) -> Vec<usize> {
+    let amount = |s: &f64| if s.is_finite() { s.max(0.0) } else { 0.0 };
+    let items: Vec<Item> =
+        shares.iter().map(|s| Item { bytes: amount(s), load: amount(s), ..Item::default() }).collect();
+    // Free bytes are checked where bytes are known.
+    let spot =
+        |n: &Node| Spot { free_bytes: None, room: amount(&n.capacity), speed: amount(&n.capacity), ..Spot::from(n) };
+    let spots: Vec<Spot> = nodes.iter().map(spot).collect();
+    let placed = place_items(&items, &spots, Rules::default());
+    placed.map(|p| p.homes.iter().filter_map(|h| h.first().copied()).collect()).unwrap_or_default()
+}
 
 /// How even a placement is. `ratio` is the fullest node's load per capacity over the mean (1.0 is even); no placement
 /// of these shards on these nodes comes below `lower_bound`.
@@ -14,67 +184,25 @@ pub struct Imbalance {
     pub lower_bound: f64,
 }
 
-/// The index into `nodes` for each of `shares`. Nodes that are inactive or have no capacity take nothing; empty when
-/// no node is left. Ties go to the node with fewer shards, then to the one named first.
-pub fn place(shares: &[f64], nodes: &[Node]) -> Vec<usize> {
-    let usable: Vec<(usize, f64)> = usable(nodes);
-    if usable.is_empty() {
-        return Vec::new();
+/// How even `placement` is, and how even it could be at best.
+pub fn imbalance(items: &[Item], spots: &[Spot], placement: &[Homes], rules: Rules) -> Imbalance {
+    let mut state = State::new(items, spots, rules);
+    for (item, homes) in placement.iter().enumerate() {
+        homes.iter().for_each(|spot| state.put(item, *spot));
     }
-    let mut order: Vec<usize> = (0..shares.len()).collect();
-    order.sort_by(|&a, &b| share(shares, b).total_cmp(&share(shares, a)).then(a.cmp(&b)));
-    let mut loads: Vec<(f64, f64)> = vec![(0.0, 0.0); usable.len()];
-    let mut placement = vec![0; shares.len()];
-    for shard in order {
-        let size = share(shares, shard);
-        let after = |slot: usize| {
-            let (load, count) = loads.get(slot).copied().unwrap_or_default();
-            let capacity = usable.get(slot).map_or(1.0, |n| n.1);
-            (tidy((load + size) / capacity), tidy((count + 1.0) / capacity))
-        };
-        let best = (0..usable.len()).min_by(|&a, &b| {
-            let (a, b) = (after(a), after(b));
-            a.0.total_cmp(&b.0).then(a.1.total_cmp(&b.1))
-        });
-        let Some(slot) = best else { continue };
-        if let (Some(load), Some(at), Some(node)) = (loads.get_mut(slot), placement.get_mut(shard), usable.get(slot)) {
-            *load = (load.0 + size, load.1 + 1.0);
-            *at = node.0;
-        }
+    Imbalance { ratio: state.ratio(), lower_bound: bound::lower(items, spots, rules) }
+}
+
+/// Zones by spot: spots without a zone are zones of their own.
+fn zones(spots: &[Spot]) -> Vec<usize> {
+    let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut out = Vec::with_capacity(spots.len());
+    for (at, spot) in spots.iter().enumerate() {
+        out.push(if spot.zone.is_empty() { at } else { *known.entry(&spot.zone).or_insert(at) });
     }
-    placement
+    out
 }
 
-/// How even `placement` is, and how even it could be at best: the mean, or the largest shard alone on the largest node.
-/// Both are 1.0 when there is nothing to place.
-pub fn imbalance(shares: &[f64], nodes: &[Node], placement: &[usize]) -> Imbalance {
-    let usable = usable(nodes);
-    let capacity: f64 = usable.iter().map(|n| n.1).sum();
-    let total: f64 = (0..shares.len()).map(|i| share(shares, i)).sum();
-    if capacity <= 0.0 || total <= 0.0 {
-        return Imbalance { ratio: 1.0, lower_bound: 1.0 };
-    }
-    let mean = total / capacity;
-    let fullest = usable.iter().map(|&(node, capacity)| {
-        let load: f64 = placement.iter().enumerate().filter(|p| *p.1 == node).map(|p| share(shares, p.0)).sum();
-        load / capacity
-    });
-    let largest = (0..shares.len()).map(|i| share(shares, i)).fold(0.0, f64::max);
-    let widest = usable.iter().map(|n| n.1).fold(0.0, f64::max);
-    Imbalance { ratio: fullest.fold(0.0, f64::max) / mean, lower_bound: (largest / widest / mean).max(1.0) }
-}
-
-fn usable(nodes: &[Node]) -> Vec<(usize, f64)> {
-    let takes = |n: &Node| n.active && n.capacity.is_finite() && n.capacity > 0.0;
-    nodes.iter().enumerate().filter(|(_, n)| takes(n)).map(|(i, n)| (i, n.capacity)).collect()
-}
-
-/// A share that is not a number, or below zero, weighs nothing.
-fn share(shares: &[f64], i: usize) -> f64 {
-    shares.get(i).copied().filter(|s| s.is_finite()).unwrap_or(0.0).max(0.0)
-}
-
-/// Sums of the same shares in another order differ in the last bits; without this a tie would go by those bits.
-fn tidy(load: f64) -> f64 {
-    (load * 1e9).round()
+fn usable(spot: &Spot) -> bool {
+    spot.takes && [spot.room, spot.speed].iter().all(|c| c.is_finite() && *c > 0.0)
 }
