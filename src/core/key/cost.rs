@@ -107,7 +107,9 @@ pub struct Ties {
 fn own_cost(subject: &Subject<'_>, cutting: &Cutting, setting: &Setting<'_>) -> Parts {
     let (levels, columns, spread) = (cutting.levels(), cutting.columns(), cutting.spread());
     let mut parts = Parts::new();
-    let (further_reads, further_writes) = further(subject, &levels);
+    let by = |method: Method| levels.iter().filter(move |l| l.method == method);
+    let ranges: Vec<&str> = by(Method::Range).flat_map(|l| l.key.first()).map(String::as_str).collect();
+    let (further_reads, further_writes) = further(subject, &levels, &ranges);
     parts.add("reads on further shards", further_reads);
     parts.add("writes on further shards", further_writes);
     let unique = subject.table.unique_keys.iter().any(|k| k.columns.iter().all(|c| spread.key.contains(c)));
@@ -123,7 +125,6 @@ fn own_cost(subject: &Subject<'_>, cutting: &Cutting, setting: &Setting<'_>) -> 
         "further columns",
         FURTHER_COLUMN * levels.iter().map(|l| l.key.len().saturating_sub(1)).sum::<usize>() as f64,
     );
-    let by = |method: Method| levels.iter().filter(move |l| l.method == method);
     parts.add("upkeep of the ranges", RANGE_UPKEEP * by(Method::Range).count() as f64);
     if spread.method == Method::Range {
         let inserts = subject.insert_calls / (subject.insert_calls + subject.calls).max(1.0);
@@ -132,7 +133,6 @@ fn own_cost(subject: &Subject<'_>, cutting: &Cutting, setting: &Setting<'_>) -> 
         parts.add(INSERTS_AT_THE_END, HOT_TAIL * idle * inserts * growth);
     }
     parts.add("upkeep of the list", LIST_UPKEEP * by(Method::List).count() as f64);
-    let ranges: Vec<&str> = by(Method::Range).flat_map(|l| l.key.first()).map(String::as_str).collect();
     parts.add(DELETED_ONE_BY_ONE, retention::cost(subject, &ranges, cutting.shards()));
     parts.add("fewer shards than needed", f64::from(setting.needed) / f64::from(cutting.shards().max(1)) - 1.0);
     let balance = f64::from(spread.count) / f64::from(setting.balanced.max(1));
@@ -269,10 +269,11 @@ impl Parts {
     }
 }
 
-/// Cost of the shards visited beyond the first: by reads, and by writes.
-fn further(subject: &Subject<'_>, levels: &[Level<'_>]) -> (f64, f64) {
+/// Cost of the shards visited beyond the first: by reads, and by writes. What dropping a range does instead is priced with it.
+fn further(subject: &Subject<'_>, levels: &[Level<'_>], ranges: &[&str]) -> (f64, f64) {
     let mut both = (0.0, 0.0);
-    for Weighed { statement, weight, overhead } in &subject.statements {
+    let runs = |w: &&Weighed<'_>| !retention::is_spared(subject, &w.statement, ranges);
+    for Weighed { statement, weight, overhead } in subject.statements.iter().filter(runs) {
         let visits = visits(subject, statement, levels);
         let parts = visits.parts * INNER_PART;
         if writes_table(subject, statement) {

@@ -61,6 +61,12 @@ pub(super) fn find(subject: &Subject<'_>) -> Vec<Retention> {
     found.into_iter().map(retention).collect()
 }
 
+/// The statement deletes what these ranges let be dropped: it need not run any more.
+pub(super) fn is_spared(subject: &Subject<'_>, statement: &StatementUse, ranges: &[&str]) -> bool {
+    limit(subject, statement)
+        .is_some_and(|c| ranges.contains(&c.as_str()) && subject.retention.iter().any(|r| r.column == *c))
+}
+
 /// What a layout with these ranges leaves of it: all of it for other columns, and for its own the time of dropping ranges,
 /// each of so many shards.
 pub(super) fn cost(subject: &Subject<'_>, ranges: &[&str], shards: u32) -> f64 {

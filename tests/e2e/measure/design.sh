@@ -26,6 +26,9 @@ plan_all() {
 # The main table is the one with most of the load. The tables other than it keep the layout that was chosen for them.
 design() {
     sql main "
+        CREATE OR REPLACE FUNCTION pg_temp.levels(c jsonb) RETURNS jsonb LANGUAGE sql RETURN
+            jsonb_build_object('method', c -> 'method', 'shard_key', c -> 'key') || CASE WHEN c ? 'within' THEN jsonb_build_object('within',
+                jsonb_build_object('method', c #> '{within,method}', 'shard_key', c #> '{within,key}', 'shard_count', c #> '{within,count}')) ELSE '{}' END;
         WITH candidate AS (
             SELECT name, level, (n - 1)::text = plan ->> 'chosen' AS chosen, n, c, c ->> 'method' IN ('hash', 'range', 'list') AS sharded
             FROM log.plans JOIN foreshard._plans ON id = plan_id, jsonb_array_elements(plan -> 'candidates') WITH ORDINALITY AS a (c, n)
@@ -41,8 +44,8 @@ design() {
             WHERE contype = 'p' AND attrelid = conrelid AND attnum = num GROUP BY conrelid)
         SELECT chosen.name || '|' || (jsonb_build_object('growth', 100, 'query_log', 'log.statements')
             || CASE WHEN '$2' = 'primary' AND keyed.config IS NOT NULL THEN keyed.config
-                    WHEN '$2' = 'runner-up' AND runner_up.c IS NOT NULL THEN jsonb_build_object('method', runner_up.c -> 'method', 'shard_key', runner_up.c -> 'key')
-                    WHEN sharded.sharded THEN jsonb_build_object('method', chosen.c -> 'method', 'shard_key', chosen.c -> 'key')
+                    WHEN '$2' = 'runner-up' AND runner_up.c IS NOT NULL THEN pg_temp.levels(runner_up.c)
+                    WHEN sharded.sharded THEN pg_temp.levels(chosen.c)
                     ELSE jsonb_build_object('method', chosen.c -> 'method') END)
         FROM candidate AS chosen LEFT JOIN keyed USING (name) LEFT JOIN runner_up USING (name), LATERAL (SELECT chosen.sharded) AS sharded
         WHERE chosen.chosen ORDER BY chosen.level, chosen.name" "$1"
