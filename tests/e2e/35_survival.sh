@@ -77,12 +77,13 @@ check "prepared: there afterwards" "4|100000|t" \
 sql main "DROP TABLE orders"
 
 # Two at once.
-meet load
+hold load
 check_error "the second of two is told at once" "ERROR:  55006: .*orders.* is being restored" main "SET statement_timeout = '60s'; $restore"
 check_error "so is one who plans it" "ERROR:  55006: .*orders.* is being restored" main \
     "SET statement_timeout = '60s'; SELECT * FROM foreshard.plan_restore('public.orders', '$backup', '$config')"
 check "another table is not concerned" 100 "$(quiet "SET statement_timeout = '60s';
     SELECT rows FROM restore_table('public.other', '$backup', '{\"query_log\": \"off\", \"source\": \"public.\\\"Odd.Name\\\"\"}')")"
+release
 wait $victim || true
 check_match "the first one wins" '^100000$' "$(cat "$work/victim.out")"
 check_error "afterwards it exists" "ERROR:  42P07: relation \"public.orders\" already exists" main "$restore"

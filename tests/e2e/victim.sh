@@ -92,6 +92,23 @@ strike() {
     return 1
 }
 
+# hold PHASE: brings the victim into a phase in which it reads, and keeps it there until release.
+hold() {
+    for _ in $(seq 20); do
+        begin ""
+        while kill -0 $victim 2>/dev/null; do
+            [ "$(phase)" = "$1" ] || continue
+            child=$(ps -o pid= --ppid "$(backend)" | head -n 1)
+            [ -n "$child" ] && kill -STOP "$child" 2>/dev/null && return 0
+        done
+        wait $victim || true
+        forget
+    done
+    echo "never held in the phase $1"
+    return 1
+}
+release() { kill -CONT "$child"; }
+
 # Protects a test against a restore that cannot be stopped; a stop takes milliseconds.
 hangs_after=10
 
