@@ -142,3 +142,26 @@ fn a_few_rows_that_every_statement_asks_for_are_copied_however_few_they_are() {
     let plan = world.plan("nation");
     assert_eq!(choice(&plan), "reference()", "{}", table_of(&plan));
 }
+
+#[test]
+fn what_is_only_joined_with_a_copy_is_copied_too_where_a_third_table_is_cut() {
+    let tables = vec![
+        table("region", &["region_no", "name:text"], &["region_no"]),
+        table("nation", &["nation_no", "region_no"], &["nation_no"]),
+        table("sales", &["sale_no:bigint", "nation_no"], &[]),
+    ];
+    let snowflake = || {
+        vec![
+            t("sales").join("nation_no", "nation", "nation_no"),
+            t("nation").join("nation_no", "sales", "nation_no").join("region_no", "region", "region_no"),
+            t("region").join("region_no", "nation", "region_no"),
+        ]
+    };
+    let log =
+        Log::default().report(10.0, 9_000.0, snowflake()).report(10.0, 9_000.0, vec![t("sales").pin(&["sale_no"])]);
+    let world = World::new(tables, log.build(WorkloadProfile::Olap))
+        .sized(&[("sales", 60_000_000, 7 << 30), ("nation", 25, 2_200), ("region", 5, 400)])
+        .profiled(profile(5, 80, &[("region_no", 5), ("name", 5)]));
+    let plan = world.plan("region");
+    assert_eq!(choice(&plan), "reference()", "{}", table_of(&plan));
+}

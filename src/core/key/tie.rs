@@ -36,10 +36,32 @@ pub enum Place {
 /// both sides pin.
 type Shape = (BTreeSet<(String, String)>, BTreeSet<usize>);
 
-/// All joins between two tables, by shape, with what each costs when its sides are apart: rows fetched one by one, and
-/// whole sides.
+/// What joins cost when their sides are apart: rows fetched one by one, and whole sides.
+#[derive(Debug, Clone, Copy, Default)]
+struct Fetched {
+    rows: f64,
+    bulk: f64,
+}
+
+impl Fetched {
+    fn add(&mut self, weight: f64, overhead: f64) {
+        self.rows += weight * overhead * FAR_ROW;
+        self.bulk += weight * (1.0 - overhead) * FAR_BULK;
+    }
+
+    /// One side is sent so many times.
+    fn sent(self, times: f64) -> f64 {
+        self.rows + self.bulk * times
+    }
+}
+
+/// All joins between two tables, by shape.
 #[derive(Debug, Clone, Default)]
-pub struct Joins(BTreeMap<Shape, (f64, f64)>);
+pub struct Joins {
+    shapes: BTreeMap<Shape, Fetched>,
+    /// Of them those of statements that use a further table which is no look-up table, and so is where the work is done.
+    beside_another: Fetched,
+}
 
 impl Joins {
     /// For every pair of tables, smaller name first. Sizes enter by the square root of the smaller side against the
@@ -69,16 +91,20 @@ impl Joins {
                 };
                 let both: BTreeSet<usize> = pinned(a).intersection(&pinned(b)).copied().collect();
                 let joins = out.entry((&left.name, &right.name)).or_default();
-                let cost = joins.0.entry((columns, both)).or_default();
-                cost.0 += weight * size.sqrt() * overhead * FAR_ROW;
-                cost.1 += weight * size.sqrt() * (1.0 - overhead) * FAR_BULK;
+                let weight = weight * size.sqrt();
+                joins.shapes.entry((columns, both)).or_default().add(weight, *overhead);
+                let further = |u: &TableUse| u.table != *a && u.table != *b && !context.copyable.contains(&u.table);
+                if statement.tables.iter().any(further) {
+                    joins.beside_another.add(weight, *overhead);
+                }
             }
         }
         out
     }
 
     /// Cost of the joins whose sides are apart when the tables are in these places. A plain table that is joined with a
-    /// cut one as a whole is sent to each of the nodes.
+    /// cut one as a whole is sent to each of the nodes; so is one that is joined with a copy, where it is the copy beside
+    /// the shards of a third table.
     pub fn cost(
         &self,
         context: &Context<'_>,
@@ -86,8 +112,12 @@ impl Joins {
         left: (&TableName, &Place),
         right: (&TableName, &Place),
     ) -> f64 {
-        let all = |sendings: f64| self.0.values().map(|(rows, bulk)| rows + bulk * sendings).sum();
+        let nodes = nodes.max(2) as f64;
+        let all = |times: f64| self.shapes.values().map(|j| j.sent(times)).sum();
         let (a, b) = match (left.1, right.1) {
+            (Place::Everywhere, Place::Here) | (Place::Here, Place::Everywhere) => {
+                return self.beside_another.sent(nodes);
+            }
             (Place::Everywhere, _) | (_, Place::Everywhere) | (Place::Here, Place::Here) => return 0.0,
             (Place::Cut { key: a, cut: x, .. }, Place::Cut { key: b, cut: y, .. }) => {
                 if x != y || a.len() != b.len() {
@@ -95,7 +125,7 @@ impl Joins {
                 }
                 (a, b)
             }
-            _ => return all(nodes.max(2) as f64),
+            _ => return all(nodes),
         };
         let near = |(edges, pinned): &Shape| {
             a.iter().zip(b).all(|(x, y)| {
@@ -106,7 +136,7 @@ impl Joins {
                         .is_some_and(|f| pinned.contains(&f) && context.families.of(right.0, y) == Some(f))
             })
         };
-        self.0.iter().filter(|(shape, _)| !near(shape)).map(|(_, (rows, bulk))| rows + bulk).sum()
+        self.shapes.iter().filter(|(shape, _)| !near(shape)).map(|(_, j)| j.sent(1.0)).sum()
     }
 }
 
