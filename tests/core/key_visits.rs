@@ -52,6 +52,8 @@ fn a_period_crosses_as_many_bounds_as_its_rows_say() {
     // All groups tell nothing; a millisecond is not enough for 2.5 % of the rows.
     assert_eq!(shares(reads(grouped.clone(), 500.0, 1.0, "range", "at")), [0.825, 0.175, 0.0]);
     assert_eq!(shares(reads(grouped, 500.0, 5000.0, "range", "at")), [0.0, 1.0, 0.0]);
+    // Nothing newer than what is known.
+    assert_eq!(shares(reads(period(), 0.0, 5000.0, "range", "at")), [1.0, 0.0, 0.0]);
     // One row may be an aggregate.
     assert_eq!(shares(reads(period(), 1.0, 5000.0, "range", "at")), [0.0, 1.0, 0.0]);
     assert_eq!(shares(reads(period(), 1_000_000.0, 5000.0, "range", "at")), [0.0, 0.0, 1.0]);

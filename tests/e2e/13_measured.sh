@@ -26,6 +26,8 @@ known_to_be_off() {
     case $* in
         # Ten of a user's tweets may lie on one shard, by chance; for the few users that nearly all ask for they do not.
         'twitter primary tweets reads' | 'twitter runner-up tweets reads') ;;
+        # The goods of a bill's three lines are looked up one by one; what is predicted is that all are read.
+        'tills runner-up goods reads') ;;
         # One supplier is looked up: that of the largest revenue, which no key tells.
         'tpch primary supplier reads') ;;
         *) return 1 ;;

@@ -65,18 +65,6 @@ build() {
                   SELECT FROM pg_depend WHERE classid = 'pg_class'::regclass AND objid = v.oid AND deptype = 'e') ORDER BY oid" "$name" |
         on main psql -Xq -v ON_ERROR_STOP=1 -d "$database"
     on main psql -Xq -v ON_ERROR_STOP=1 -d "$database" -f "$measure/probe.sql" -f "$measure/compare.sql"
-    # Columns tied by foreign keys are one family. From the original: a sharded table may have lost some.
-    sql main "
-        WITH RECURSIVE named AS (
-            SELECT attrelid, attnum, attrelid::regclass || '.' || attname AS name FROM pg_attribute WHERE attnum > 0),
-        edge AS (
-            SELECT a.name AS one, b.name AS other FROM pg_constraint c, unnest(conkey, confkey) AS k (own, theirs), named a, named b
-            WHERE contype = 'f' AND (a.attrelid, a.attnum) = (conrelid, own) AND (b.attrelid, b.attnum) = (confrelid, theirs)),
-        tied AS (
-            SELECT one AS name, one AS family FROM edge UNION SELECT other, other FROM edge
-            UNION SELECT tied.name, CASE family WHEN one THEN other ELSE one END FROM tied JOIN edge ON family IN (one, other))
-        SELECT name || '|' || min(family) FROM tied GROUP BY name" "$name" |
-        on main psql -Xq -d "$database" -c "COPY measure.families FROM STDIN (DELIMITER '|')"
     sql main "CALL measure.find_leaves()" "$database"
 }
 

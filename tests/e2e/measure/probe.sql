@@ -3,12 +3,21 @@
 -- looks for a column's extremes in an index: so each statement is planned once before (EXPLAIN), and what that moves is taken off.
 CREATE SCHEMA measure;
 
--- Shards of restored tables, and other tables as one leaf each. Two leaves are one place when their tables are cut alike: by
--- columns of one family into the same bounds. Of a table that is not cut only writing counts, since it can be copied.
+-- Shards of restored tables, and other tables as one leaf each. Two leaves are one place when their tables are cut alike, by keys
+-- that mean the same: a plan names the tables restored before that its table is together with. Of a table that is not cut only
+-- writing counts, since it can be copied.
 CREATE TABLE measure.leaves (
     leaf integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, relation regclass NOT NULL, sharded boolean NOT NULL, place text NOT NULL);
 CREATE TABLE measure.counters (leaf integer NOT NULL REFERENCES measure.leaves, counter oid NOT NULL, scans boolean NOT NULL);
-CREATE TABLE measure.families (name text NOT NULL, family text NOT NULL);
+CREATE VIEW measure.together AS
+WITH RECURSIVE pair AS (
+    SELECT p.target AS one, b ->> 'schema' || '.' || (b ->> 'name') AS other
+    FROM foreshard._tables t JOIN foreshard._plans p ON p.id = t.plan_id, jsonb_array_elements(p.plan #> '{joint,tables}') AS c,
+         LATERAL (SELECT c -> 'table') AS n (b) WHERE (c ->> 'placed')::boolean AND (c ->> 'together')::boolean),
+tied AS (
+    SELECT p.target AS name, p.target AS first FROM foreshard._tables t JOIN foreshard._plans p ON p.id = t.plan_id
+    UNION SELECT tied.name, CASE tied.first WHEN one THEN other ELSE one END FROM tied JOIN pair ON tied.first IN (one, other))
+SELECT name, min(first) AS first FROM tied GROUP BY name;
 CREATE TABLE measure.statements (script text NOT NULL, statement integer NOT NULL, alone boolean NOT NULL, query text NOT NULL);
 CREATE TABLE measure.scripts (script text NOT NULL, weight float8 NOT NULL);
 CREATE TABLE measure.seen (transaction bigint NOT NULL, script text NOT NULL, statement integer NOT NULL, leaves integer[] NOT NULL);
@@ -22,11 +31,8 @@ $$;
 CREATE PROCEDURE measure.find_leaves() LANGUAGE sql AS $$
     INSERT INTO measure.leaves (name, relation, sharded, place)
     SELECT c.relname, coalesce(s.shard, c.oid), s.shard IS NOT NULL,
-           CASE WHEN s.shard IS NULL THEN c.relname ELSE
-               s.ordinal || ' of ' || (SELECT string_agg(coalesce(f.family, c.relname || '.' || k), ',' ORDER BY n)
-                                       FROM unnest(t.shard_key) WITH ORDINALITY AS key (k, n) LEFT JOIN measure.families f ON f.name = c.relname || '.' || k)
-               || ' ' || (SELECT md5(string_agg(b.bound::text, ',' ORDER BY b.ordinal)) FROM foreshard._shards b WHERE b.relation = c.oid) END
-    FROM pg_class c LEFT JOIN foreshard._tables t ON t.relation = c.oid LEFT JOIN foreshard._shards s ON s.relation = c.oid
+           CASE WHEN s.shard IS NULL THEN c.relname ELSE s.ordinal || ' of ' || w.first END
+    FROM pg_class c LEFT JOIN measure.together w ON w.name = 'public.' || c.relname LEFT JOIN foreshard._shards s ON s.relation = c.oid
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
     ORDER BY c.relname, s.ordinal;
     CALL measure.find_counters();
