@@ -90,7 +90,13 @@ mod tests {
         .unwrap();
         assert_eq!(
             entries(&read_named("damaged").unwrap()),
-            ["SELECT 1: NaN, 1, 1", "SELECT 2: 2, inf, -5", "SELECT 3: -1, -1, 0", "SELECT 4: NaN, 0, NaN", "SELECT 5: 1, 1, 1"]
+            [
+                "SELECT 1: NaN, 1, 1",
+                "SELECT 2: 2, inf, -5",
+                "SELECT 3: -1, -1, 0",
+                "SELECT 4: NaN, 0, NaN",
+                "SELECT 5: 1, 1, 1"
+            ]
         );
     }
 

@@ -293,6 +293,40 @@ fn what_is_placed_is_followed_bounds_and_nodes_and_all() {
 }
 
 #[test]
+fn tables_placed_with_the_same_bounds_are_one_layout_to_those_that_follow() {
+    let mut world = plan_tpcc::world(true).profiled(plan_tpcc::rows_of("orders"));
+    let list = serde_json::json!({"method": "list", "shard_key": ["s_w_id"], "shard_count": 4});
+    let first = plan_tpcc::world(true).profiled(plan_tpcc::rows_of("stock")).config(list).plan("stock").layout;
+    for (table, key) in [("stock", "s_w_id"), ("customer", "c_w_id")] {
+        let layout = foreshard_core::model::Layout { key: [key.to_owned()].into_iter().collect(), ..first.clone() };
+        world.placed.push(foreshard_core::plan::PlacedTable { table: name(table), layout });
+    }
+    let plan = world.plan("orders");
+    assert_eq!(choice(&plan), "list(o_w_id)", "{}", table_of(&plan));
+    let joint = plan.joint.unwrap();
+    let beside: Vec<(&str, bool)> =
+        joint.tables.iter().filter(|t| t.placed).map(|t| (t.table.name.as_str(), t.together)).collect();
+    assert_eq!(beside, [("customer", true), ("stock", true)]);
+}
+
+#[test]
+fn a_hash_that_was_split_in_one_place_is_no_plain_hash_of_as_many_shards() {
+    use foreshard_core::model::Bound;
+    let mut world = plan_tpcc::world(true).profiled(plan_tpcc::rows_of("orders"));
+    let hash = serde_json::json!({"method": "hash", "shard_key": ["s_w_id"], "shard_count": 3});
+    let mut layout = plan_tpcc::world(true).profiled(plan_tpcc::rows_of("stock")).config(hash).plan("stock").layout;
+    let split = [(2, 0), (4, 1), (4, 3)];
+    for (shard, (modulus, remainder)) in layout.shards.iter_mut().zip(split) {
+        shard.bound = Bound::Hash { modulus, remainder };
+    }
+    world.placed.push(foreshard_core::plan::PlacedTable { table: name("stock"), layout: layout.clone() });
+    let plan = world.plan("orders");
+    assert_eq!(choice(&plan), "hash(o_w_id)", "{}", table_of(&plan));
+    let bounds = |shards: &[foreshard_core::model::Shard]| shards.iter().map(|s| s.bound.clone()).collect::<Vec<_>>();
+    assert_eq!(bounds(&plan.layout.shards), bounds(&layout.shards));
+}
+
+#[test]
 fn tables_that_stay_together_have_the_count_that_the_largest_needs() {
     let small = plan_tpcc::world(true).sized(&[("order_line", 1_000_000_000, 60 << 30)]);
     let plan = small.plan("warehouse");

@@ -36,7 +36,7 @@ pub use skew::skew;
 pub use subject::{Basis, Subject};
 pub use tie::{APART, Joins, Place, together};
 pub use values::{KeyValues, is_time};
-pub use visits::LISTED_VALUES;
+pub use visits::runs;
 
 /// The exact share of the rows per remainder, for a type, its values (None is NULL) with their numbers of rows, and a
 /// modulus. None where the type's hash is not known outside the server.

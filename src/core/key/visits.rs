@@ -12,7 +12,7 @@ use crate::model::workload::{ColumnLoad, Limit, StatementUse, TableUse};
 use crate::model::{Method, TableName};
 
 /// Values of an IN list or array parameter whose length neither the log nor a watcher tells. Assumed.
-pub const LISTED_VALUES: u32 = 4;
+const LISTED_VALUES: u32 = 4;
 /// Part of the key's order that a condition on one or both sides of it takes, where nothing tells. Assumed: most such conditions
 /// ask for the newest rows, few for half of the table.
 const RANGE_SPAN: f64 = 0.25;
@@ -100,6 +100,12 @@ pub(super) fn visits(subject: &Subject<'_>, statement: &StatementUse, levels: &[
     });
     let all = Visits::all(levels.iter().fold(1, |n, l| n.saturating_mul(l.count)));
     each.max_by(|a, b| a.further.total_cmp(&b.further)).unwrap_or(all)
+}
+
+/// Where the runs of one reference of a statement to the subject's table go, by one level of a layout.
+pub fn runs(subject: &Subject<'_>, statement: &StatementUse, found: &TableUse, level: Level<'_>) -> Fanout {
+    let Level { key, method, count } = level;
+    Asked { subject, statement, found, key, method, count }.visits().runs
 }
 
 /// One reference, and the layout that is asked about.

@@ -15,7 +15,7 @@ use crate::key::{
     candidates, is_closed, is_shared, methods, skew, split,
 };
 use crate::model::plan::CountDecision;
-use crate::model::{Bound, Candidate, Config, KeyColumns, Method, Table, TableName};
+use crate::model::{Bound, Candidate, Config, KeyColumns, Layout, Method, Table, TableName};
 use std::collections::BTreeMap;
 
 /// Which keys are looked at.
@@ -49,15 +49,30 @@ type Followed = (Meaning, Cut, Option<usize>);
 #[derive(Debug, Default)]
 pub(super) struct Layouts {
     known: Vec<(Meaning, Method, u32, Option<usize>)>,
+    /// For each placed table the first one with its bounds and nodes; None where it is a plain hash, for which equal counts
+    /// are all that two tables need to agree.
+    alike: Vec<Option<usize>>,
 }
 
 /// `cut` numbers of hash layouts are their counts; those of others follow from here.
 const OTHER_CUTS: usize = 1 << 32;
 
 impl Layouts {
+    fn new(placed: &[PlacedTable]) -> Self {
+        let plain = |layout: &Layout| {
+            let count = u32::try_from(layout.shards.len()).unwrap_or(u32::MAX);
+            layout.shards.iter().all(|s| matches!(s.bound, Bound::Hash { modulus, .. } if modulus == count))
+        };
+        let cut = |layout: &'_ Layout| -> Vec<(Bound, String)> {
+            layout.shards.iter().map(|s| (s.bound.clone(), s.node.clone())).collect()
+        };
+        let first = |p: &PlacedTable| placed.iter().position(|other| cut(&other.layout) == cut(&p.layout));
+        let alike = placed.iter().map(|p| if plain(&p.layout) { None } else { first(p) }).collect();
+        Self { known: Vec::new(), alike }
+    }
+
     fn number(&mut self, families: Meaning, method: Method, count: u32, like: Option<usize>) -> usize {
-        // Equal counts are all that two hash layouts need to agree.
-        let like = if method == Method::Hash { None } else { like };
+        let like = like.and_then(|at| self.alike.get(at).copied().flatten());
         let wanted = (families, method, count, like);
         self.known.iter().position(|k| *k == wanted).unwrap_or_else(|| {
             self.known.push(wanted);
@@ -67,7 +82,7 @@ impl Layouts {
 
     fn place(&self, key: &KeyColumns, layout: usize) -> Place {
         let cut = match self.known.get(layout) {
-            Some((_, Method::Hash, count, _)) => *count as usize,
+            Some((_, Method::Hash, count, None)) => *count as usize,
             _ => OTHER_CUTS + layout,
         };
         Place::Cut { key: key.clone(), layout, cut }
@@ -218,7 +233,7 @@ pub(super) fn variables<'a>(
     breadth: Breadth,
 ) -> Vec<Variable<'a>> {
     let context = target.context;
-    let mut layouts = Layouts::default();
+    let mut layouts = Layouts::new(input.placed);
     let values = options
         .iter()
         .map(|option| {

@@ -8,19 +8,15 @@
 use super::PlanInput;
 use super::apart::Apart;
 use super::joint::{Joint, Variable};
-use crate::key::{Context, LISTED_VALUES, Place, Reach, reach};
+use crate::key::{Context, Level, Place, Reach, Subject, reach, runs};
+use crate::model::TableName;
 use crate::model::plan::{Fanout, TransactionShares};
 use crate::model::words::round4;
 use crate::model::workload::{StatementUse, TableUse};
-use crate::model::{Method, TableName};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Runs per transaction up to which a statement is not a loop: a log that was read at work counts a little more of some.
 const ONCE: f64 = 1.05;
-
-/// Share of the conditions on a range of the key that visit several shards. Assumed, as the span of them all is: most ask for
-/// the newest rows, few for half of the table.
-const SPANNING: f64 = 0.5;
 
 /// What one statement of a transaction does to one table under one choice of that table.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -34,11 +30,23 @@ enum Visit {
     Shards {
         layout: usize,
         count: f64,
-        /// Probability of more than one shard by its own condition.
+        /// Probability of every shard by its own condition, and, of the other runs, of more than one.
+        scattered: f64,
         several: f64,
         /// Values of the key beyond the first that a loop brings.
         further: f64,
     },
+}
+
+impl Visit {
+    /// Probability of every shard.
+    fn scattered(self) -> f64 {
+        match self {
+            Self::All => 1.0,
+            Self::Shards { scattered, .. } => scattered,
+            Self::Nothing | Self::Here => 0.0,
+        }
+    }
 }
 
 /// A use of a table by a statement; one visit for each choice of the table.
@@ -75,6 +83,14 @@ impl<'j, 'a> Traffic<'j, 'a> {
         let variables: BTreeMap<&TableName, usize> =
             joint.variables.iter().enumerate().map(|(at, v)| (v.table, at)).collect();
         let statements: BTreeMap<i64, &StatementUse> = input.workload.statements.iter().map(|s| (s.id, s)).collect();
+        let subjects: Vec<Option<Subject<'_>>> = joint
+            .variables
+            .iter()
+            .map(|v| {
+                let profile = input.profile.filter(|_| *v.table == input.source);
+                context.schema.get(v.table).map(|table| Subject::new(table, context, profile))
+            })
+            .collect();
         let mut kinds = Vec::new();
         for transaction in &input.workload.transactions {
             let members: Vec<(&StatementUse, f64)> =
@@ -84,8 +100,9 @@ impl<'j, 'a> Traffic<'j, 'a> {
                 let uses = statement.tables.iter().filter_map(|found| {
                     let at = *variables.get(&found.table)?;
                     let variable = joint.variables.get(at)?;
+                    let subject = subjects.get(at)?.as_ref()?;
                     let times = *times * rows_inserted(statement, found);
-                    Some(Use { variable: at, visits: meaning.visits(context, variable, found, times) })
+                    Some(Use { variable: at, visits: meaning.visits(subject, variable, (statement, found), times) })
                 });
                 Step { times: times.min(1.0), uses: uses.collect() }
             };
@@ -169,26 +186,34 @@ impl Meaning {
             .min_by(|a, b| rank(a).cmp(&rank(b)).then(context.home(*a).total_cmp(&context.home(*b))).then(b.cmp(a)))
     }
 
-    fn visits(&self, context: &Context<'_>, variable: &Variable<'_>, found: &TableUse, times: f64) -> Vec<Visit> {
+    fn visits(
+        &self,
+        subject: &Subject<'_>,
+        variable: &Variable<'_>,
+        (statement, found): (&StatementUse, &TableUse),
+        times: f64,
+    ) -> Vec<Visit> {
         let of = |value: &super::joint::Value| match &value.place {
             Place::Here if found.written => Visit::Here,
             Place::Everywhere if found.written => Visit::All,
             Place::Here | Place::Everywhere => Visit::Nothing,
             Place::Cut { key, layout, .. } => {
                 let count = f64::from(value.count.max(1));
-                let one = if found.inserted { Reach::Single } else { reach(found, key, value.method) };
+                let one = found.inserted || reach(found, key, value.method) == Reach::Single;
                 let moved = found.updated.iter().any(|c| key.contains(c));
-                let several = match one {
-                    _ if value.count <= 1 => 0.0,
-                    Reach::All => return Visit::All,
-                    Reach::Span if value.method == Method::List => 1.0,
-                    Reach::Span => SPANNING,
-                    Reach::Few => 1.0 - count.powf(1.0 - f64::from(found.list_values.unwrap_or(LISTED_VALUES))),
-                    Reach::Single if moved => 1.0 - 1.0 / count,
-                    Reach::Single => 0.0,
+                let level = Level { key, method: value.method, count: value.count };
+                let (scattered, several) = match () {
+                    () if value.count <= 1 => (0.0, 0.0),
+                    () if one && moved => (0.0, 1.0 - 1.0 / count),
+                    () if one => (0.0, 0.0),
+                    () => {
+                        let runs = runs(subject, statement, found, level);
+                        let few = runs.single + runs.multi;
+                        (runs.scatter, if few > 0.0 { runs.multi / few } else { 0.0 })
+                    }
                 };
-                let further = if one == Reach::Single { self.further(context, found, key, times) } else { 0.0 };
-                Visit::Shards { layout: *layout, count, several, further }
+                let further = if one { self.further(subject.context, found, key, times) } else { 0.0 };
+                Visit::Shards { layout: *layout, count, scattered, several, further }
             }
         };
         variable.values.iter().map(of).collect()
@@ -221,12 +246,15 @@ impl Kind {
         let mut contained = 1.0;
         let mut of_table: BTreeMap<usize, f64> = BTreeMap::new();
         for step in &self.steps {
-            let all: BTreeSet<usize> =
-                step.uses.iter().filter(|u| visit(u) == Visit::All).map(|u| u.variable).collect();
-            if !all.is_empty() {
-                contained *= 1.0 - step.times;
+            let mut scattered: BTreeMap<usize, f64> = BTreeMap::new();
+            for found in &step.uses {
+                let most = scattered.entry(found.variable).or_default();
+                *most = most.max(visit(found).scattered());
             }
-            all.into_iter().for_each(|table| *of_table.entry(table).or_insert(1.0) *= 1.0 - step.times);
+            contained *= 1.0 - step.times * scattered.values().copied().fold(0.0, f64::max);
+            for (table, share) in scattered {
+                *of_table.entry(table).or_insert(1.0) *= 1.0 - step.times * share;
+            }
         }
         let mut one = meet;
         let mut here: f64 = 0.0;
@@ -235,9 +263,10 @@ impl Kind {
             let mut worst: f64 = 0.0;
             for found in &step.uses {
                 match visit(found) {
+                    everywhere if everywhere.scattered() >= 1.0 => {}
                     Visit::Nothing | Visit::All => {}
                     Visit::Here => here = here.max(step.times),
-                    Visit::Shards { layout, count, several, further } => {
+                    Visit::Shards { layout, count, several, further, .. } => {
                         worst = worst.max(several);
                         let rest = of_table.get(&found.variable).copied().unwrap_or(1.0);
                         let further = if further > 0.0 && rest > 0.0 { (further + 1.0) / rest - 1.0 } else { 0.0 };
