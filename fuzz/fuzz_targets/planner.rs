@@ -51,6 +51,8 @@ fuzz_target!(|bytes: &[u8]| {
         let other = planned(&schema, &log, &config, target);
         assert_eq!(one, other, "the order of the log does not matter");
         if let Ok(plan) = &one {
+            let stored = serde_json::to_string(plan).expect("a plan can be written");
+            assert_eq!(serde_json::from_str::<Plan>(&stored).as_ref().ok(), Some(plan), "a plan is read as it was written");
             assert!(explain(plan).lines().count() <= 45);
             let cost = plan.candidates.iter().map(|c| c.cost);
             assert!(cost.clone().all(f64::is_finite), "{:?}", cost.collect::<Vec<_>>());

@@ -1,5 +1,7 @@
 //! The log as a whole: duplicates, coverage, min_calls, profile.
 
+#![allow(clippy::unwrap_used)]
+
 use super::workload_build::*;
 use foreshard_core::model::schema::Schema;
 use foreshard_core::model::statement::{Query, StatementKind};
@@ -92,6 +94,7 @@ fn calls_that_cannot_be_are_counted_as_such() {
         with(entry(2, point()), f64::NAN, 5.0, 0.0),
         with(entry(3, point()), f64::INFINITY, 0.0, 0.0),
         with(entry(4, point()), -1.0, 0.0, 0.0),
+        with(entry(7, point()), 1e300, 1e300, 1e300),
         // Never called is no damage, and what is left of a damaged entry is taken.
         with(entry(5, point()), 0.0, 0.0, 0.0),
         with(entry(6, point()), f64::NAN, 0.0, 0.0),
@@ -100,9 +103,9 @@ fn calls_that_cannot_be_are_counted_as_such() {
     for min_calls in [0.0, 5.0] {
         let workload = analyze(&shop(), &log, &AnalyzeOptions { min_calls, ..AnalyzeOptions::default() });
         let reason = "calls are negative or no number".to_owned();
-        let damaged = NotUnderstood { reason, statements: 3, calls: 0.0 };
+        let damaged = NotUnderstood { reason, statements: 4, calls: 0.0 };
         assert!(workload.coverage.not_understood.contains(&damaged), "{:?}", workload.coverage);
-        assert_eq!((workload.coverage.statements, workload.coverage.calls), (6, 40.0));
+        assert_eq!((workload.coverage.statements, workload.coverage.calls), (7, 40.0));
         let left: Vec<i64> = workload.statements.iter().map(|s| s.id).collect();
         assert_eq!(left, if min_calls > 0.0 { vec![1, 6] } else { vec![1, 5, 6] });
     }
@@ -168,4 +171,17 @@ fn profiles() {
     // Loading says nothing.
     assert_eq!(profile(&[points(1.0, 1.0), with(entry(2, copy_from("t")), 9.0, 1e6, 1e9)]), WorkloadProfile::Oltp);
     assert_eq!(profile(&[entry(2, copy_from("t"))]), WorkloadProfile::Mixed);
+}
+
+#[test]
+fn the_figures_of_a_plan_are_read_as_they_were_written() {
+    use crate::planner_world::World;
+    for calls in [1.7e-305, 1e-200, 1e-9, 22.900000000000002, 1e18, 1e200, f64::MAX] {
+        let log =
+            [with(entry(1, point()), calls, 1e243, calls), with(entry(2, insert("t", &["a"])), calls, calls, 0.0)];
+        let world = World::new(shop().tables, read(&shop(), &log));
+        let plan = world.plan("t");
+        let text = serde_json::to_string(&plan).unwrap();
+        assert_eq!(serde_json::from_str::<foreshard_core::model::Plan>(&text).unwrap(), plan, "with {calls}");
+    }
 }

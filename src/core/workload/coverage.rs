@@ -7,6 +7,10 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 const UNCOUNTED: &str = "calls are negative or no number";
+/// Calls, milliseconds and rows that a log can mean: what a bigint holds, and a billionth for those who keep averages. Beyond,
+/// shares of them would overflow or vanish.
+const LARGEST: f64 = 1e18;
+const SMALLEST: f64 = 1e-9;
 
 /// All entries of one id.
 #[derive(Debug)]
@@ -50,7 +54,7 @@ pub(super) fn merge(log: &[LogEntry]) -> Vec<Entry<'_>> {
     let mut merged: Vec<Entry<'_>> = Vec::new();
     for entry in sorted {
         let (calls, total_ms, rows) = (amount(entry.calls), amount(entry.total_ms), amount(entry.rows));
-        let uncounted = !(entry.calls.is_finite() && entry.calls >= 0.0);
+        let uncounted = !(0.0..=LARGEST).contains(&entry.calls);
         match merged.last_mut().filter(|last| last.id == entry.id) {
             Some(last) => {
                 last.calls += calls;
@@ -73,7 +77,7 @@ pub(super) fn merge(log: &[LogEntry]) -> Vec<Entry<'_>> {
 }
 
 fn amount(value: f64) -> f64 {
-    if value.is_finite() && value > 0.0 { value } else { 0.0 }
+    if (SMALLEST..=LARGEST).contains(&value) { value } else { 0.0 }
 }
 
 #[derive(Debug, Clone, Copy, Default)]
