@@ -6,7 +6,7 @@
 . "$(dirname -- "$0")/corpus.sh"
 . "$(dirname -- "$0")/measure/design.sh"
 
-# Points by which a share may be off.
+# Points by which a share may be off, beyond three standard errors of the runs that it was measured with.
 tolerance=2
 
 server main --preload pg_stat_statements
@@ -55,7 +55,8 @@ compare() {
         SELECT name, format('%s(%s) %s', method, array_to_string(shard_key, ','), shards), kind,
                (SELECT string_agg(round(p, 1)::text, ' / ' ORDER BY n) FROM unnest(predicted) WITH ORDINALITY AS s (p, n)),
                (SELECT string_agg(round(m, 1)::text, ' / ' ORDER BY n) FROM unnest(measured) WITH ORDINALITY AS s (m, n)),
-               (SELECT round(max(abs(p - m)), 1) FROM unnest(predicted[:$(shares_compared "$name")], measured[:$(shares_compared "$name")]) AS s (p, m))
+               (SELECT round(max(greatest(abs(p - m) - 3 * e, 0)), 1)
+                FROM unnest(predicted[:$(shares_compared "$name")], measured[:$(shares_compared "$name")], errors[:$(shares_compared "$name")]) AS s (p, m, e))
         FROM measure.tables ORDER BY name, kind" "$database")
     predicted=$(sql main "SELECT round(single::numeric, 1) FROM measure.predicted_transactions" "$database")
     printf '%-15s %-10s %-48s %20s %20s\n' "$name" "$kind" "transactions" "$predicted" "$(sql main "

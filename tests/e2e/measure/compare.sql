@@ -34,13 +34,15 @@ SELECT name, writes, id, class, min(weight) AS weight, count(touched) AS runs, a
        coalesce(avg((touched > 1 AND touched = shards)::integer) FILTER (WHERE touched > 0), 0) AS scatter
 FROM measure.runs GROUP BY name, writes, id, class;
 
--- In percent; of a kind of which there are no statements nothing.
+-- In percent, with the standard errors of what was measured; of a kind of which there are no statements nothing.
 CREATE VIEW measure.tables AS
 SELECT p.name, p.method, p.shard_key, (SELECT count(*) FROM measure.leaves WHERE leaves.name = p.name) AS shards, kind.kind, m.runs,
-       ARRAY(SELECT 100 * (p.evidence -> kind.kind ->> class)::numeric FROM unnest('{single,multi,scatter}'::text[]) AS class) AS predicted, m.measured
+       ARRAY(SELECT 100 * (p.evidence -> kind.kind ->> class)::numeric FROM unnest('{single,multi,scatter}'::text[]) AS class) AS predicted, m.measured, m.errors
 FROM measure.predictions p CROSS JOIN (VALUES ('reads', false), ('writes', true)) AS kind (kind, writes)
 JOIN (SELECT name, writes, sum(runs) AS runs,
-             ARRAY[100 * sum(weight * single) / sum(weight), 100 * sum(weight * multi) / sum(weight), 100 * sum(weight * scatter) / sum(weight)]::numeric[] AS measured
+             ARRAY[100 * sum(weight * single) / sum(weight), 100 * sum(weight * multi) / sum(weight), 100 * sum(weight * scatter) / sum(weight)]::numeric[] AS measured,
+             ARRAY[100 * sqrt(sum(weight ^ 2 * single * (1 - single) / runs)) / sum(weight), 100 * sqrt(sum(weight ^ 2 * multi * (1 - multi) / runs)) / sum(weight),
+                   100 * sqrt(sum(weight ^ 2 * scatter * (1 - scatter) / runs)) / sum(weight)]::numeric[] AS errors
       FROM measure.classes GROUP BY name, writes) AS m ON m.name = p.name AND m.writes = kind.writes;
 
 -- Single-shard transactions of the whole design, in percent, where plans tell them: by the plan that covers most of them, and of
