@@ -25,8 +25,8 @@ fuzz_target!(|bytes: &[u8]| {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let texts: Vec<String> = parts.iter().skip(1).map(|p| text(p)).collect();
     let layout = |method: Method, bounds: Vec<Bound>| {
-        let shard = |(ordinal, bound)| Shard { ordinal, bound, node: String::new(), share: 0.0 };
-        Layout { method, key: KeyColumns::from_iter(["k".to_owned()]), shards: (0..).zip(bounds).map(shard).collect() }
+        let shard = |(ordinal, bound)| Shard { ordinal, bound, node: String::new(), share: 0.0, within: None };
+        Layout { method, key: KeyColumns::from_iter(["k".to_owned()]), shards: (0..).zip(bounds).map(shard).collect(), within: None }
     };
     let edges: Vec<Option<Vec<String>>> = texts.iter().map(|t| Some(vec![t.clone()])).collect();
     let ends = edges.iter().skip(1).cloned().chain([None]);

@@ -86,6 +86,7 @@ fn query(u: Bytes<'_, '_>, depth: u32) -> Result<Query> {
         distinct: u.arbitrary()?,
         limited: u.arbitrary()?,
         set_operands: if u.ratio(1, 8)? { list(u, 3, |u| query(u, below))? } else { Vec::new() },
+        variables: u.ratio(1, 8)?,
     })
 }
 
