@@ -30,6 +30,9 @@ known_to_be_off() {
         'tills runner-up goods reads') ;;
         # One supplier is looked up: that of the largest revenue, which no key tells.
         'tpch primary supplier reads') ;;
+        # A reader that begins with the oldest events goes on through all ranges, each of which is cut by a hash: the LIMIT does
+        # not keep the server from opening them.
+        'streams runner-up events reads') ;;
         *) return 1 ;;
     esac
 }

@@ -293,15 +293,19 @@ pub(super) fn price_of_loss(subject: &Subject<'_>, natural: bool) -> f64 {
     }
 }
 
-/// Share of the calls by condition that set a column of the key. A row that is written whole seldom goes to another
-/// owner: a column that other tables share is then taken to keep its value.
+/// A reference sets a column of the key to another value. A row that is written whole seldom goes to another owner: a column
+/// that other tables share is then taken to keep its value.
+pub fn moves(subject: &Subject<'_>, found: &TableUse, key: &[String]) -> bool {
+    let shared = |c: &String| candidates::is_shared(subject, std::slice::from_ref(c));
+    found.updated.iter().any(|c| key.contains(c) && !(found.rewritten && shared(c)))
+}
+
+/// Share of the calls by condition that set a column of the key.
 fn key_updates(subject: &Subject<'_>, key: &[String]) -> f64 {
     if subject.basis == Basis::Assumed || subject.calls <= 0.0 {
         return 0.0;
     }
-    let shared = |c: &String| candidates::is_shared(subject, std::slice::from_ref(c));
-    let moves = |u: &TableUse| u.updated.iter().any(|c| key.contains(c) && !(u.rewritten && shared(c)));
-    let sets = |s: &&Weighed<'_>| subject.uses(&s.statement).any(moves);
+    let sets = |s: &&Weighed<'_>| subject.uses(&s.statement).any(|u| moves(subject, u, key));
     subject.statements.iter().filter(sets).map(|s| s.statement.calls).sum::<f64>() / subject.calls
 }
 

@@ -28,7 +28,7 @@ mod weight;
 pub use access::{Reach, reach};
 pub use candidates::{all_keys, candidates, is_closed, is_shared, methods, pieces};
 pub use context::Context;
-pub use cost::{MIN_SHARDED_BYTES, Setting, Ties, assess, assess_unsharded, tied};
+pub use cost::{MIN_SHARDED_BYTES, Setting, Ties, assess, assess_unsharded, moves, tied};
 pub use cut::{Cut, Cutting, Level};
 pub use demanded::demanded;
 pub use family::Families;

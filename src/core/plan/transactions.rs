@@ -8,7 +8,7 @@
 use super::PlanInput;
 use super::apart::Apart;
 use super::joint::{Joint, Variable};
-use crate::key::{Context, Level, Place, Reach, Subject, reach, runs};
+use crate::key::{Context, Level, Place, Reach, Subject, moves, reach, runs};
 use crate::model::TableName;
 use crate::model::plan::{Fanout, TransactionShares};
 use crate::model::words::round4;
@@ -200,7 +200,7 @@ impl Meaning {
             Place::Cut { key, layout, .. } => {
                 let count = f64::from(value.count.max(1));
                 let one = found.inserted || reach(found, key, value.method) == Reach::Single;
-                let moved = found.updated.iter().any(|c| key.contains(c));
+                let moved = moves(subject, found, key);
                 let level = Level { key, method: value.method, count: value.count };
                 let (scattered, several) = match () {
                     () if value.count <= 1 => (0.0, 0.0),

@@ -66,6 +66,12 @@ build() {
         on main psql -Xq -v ON_ERROR_STOP=1 -d "$database"
     on main psql -Xq -v ON_ERROR_STOP=1 -d "$database" -f "$measure/probe.sql" -f "$measure/compare.sql"
     sql main "CALL measure.find_leaves()" "$database"
+    # A plan says of the tables that are not restored yet what would suit it: only now do plans know the whole design.
+    while IFS='|' read -r table config; do
+        sql main "SET client_min_messages = warning;
+            INSERT INTO measure.whole SELECT DISTINCT plan_id FROM foreshard.plan_restore('public.${table}_again', '$(corpus_backup "$name")',
+                '$config'::jsonb || jsonb_build_object('source', 'public.$table'))" "$database"
+    done <<<"$3"
 }
 
 # Script and weight, one pair a line; a workload with a driver of its own says them there.
