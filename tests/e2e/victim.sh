@@ -99,7 +99,9 @@ hold() {
         while kill -0 $victim 2>/dev/null; do
             [ "$(phase)" = "$1" ] || continue
             child=$(ps -o pid= --ppid "$(backend)" | head -n 1)
-            [ -n "$child" ] && kill -STOP "$child" 2>/dev/null && return 0
+            [ -n "$child" ] && kill -STOP "$child" 2>/dev/null || continue
+            # One that has ended meanwhile cannot be stopped, though it can be sent the signal.
+            case $(ps -o stat= -p "$child") in T*) return 0 ;; esac
         done
         wait $victim || true
         forget
