@@ -87,6 +87,21 @@ fn equal_calls_with_foreign_keys_are_transactions_and_their_children_are_loops()
 }
 
 #[test]
+fn questions_beside_transactions_are_asked_alone() {
+    let mut parts = vec![
+        (92.0, insert("orders", &[])),
+        (92.0, change("customers", "name", &["id"])),
+        (368.0, by("orders", &["customer_id", "no"])),
+        (256.0, by("customers", &["id"])),
+        (36.0, by("orders", &["customer_id"])),
+    ];
+    parts.extend(begin(92.0));
+    let found = read(&shop(), &log(parts)).transactions;
+    // 368 is four times 92, and 36 might be a branch; but 256 can be neither, so that the application does not only use BEGIN.
+    assert_eq!(told(&found), ["368: 3", "256: 4", "92: 1 2", "36: 5"]);
+}
+
+#[test]
 fn without_a_begin_every_statement_runs_alone() {
     let mut parts = orders();
     let silent = read(&shop(), &log(parts.clone())).transactions;

@@ -74,6 +74,11 @@ impl Search<'_> {
         self.atoms.get(at).map_or(0.0, |a| a.calls)
     }
 
+    /// One statement, and it writes nothing.
+    fn is_question(&self, at: usize) -> bool {
+        self.atoms.get(at).is_some_and(|a| a.statements.len() == 1 && !a.writes)
+    }
+
     /// The atoms that are transactions by themselves.
     fn roots(&self, several: &[usize]) -> Vec<usize> {
         let sum: f64 = several.iter().map(|at| self.calls(*at)).sum();
@@ -142,7 +147,10 @@ impl Search<'_> {
         let open = self.rest(kinds.iter().map(|k| k.calls).sum()).unwrap_or(0.0);
         match self.bound {
             Some(bound) if open <= (UNEXPLAINED * bound).max(self.slack) => {
-                left.retain(|at| !self.is_twin(*at, &mut kinds) && !self.is_spread(*at, &mut kinds));
+                left.retain(|at| !self.is_twin(*at, &mut kinds));
+                // A question that is asked oftener than all transactions together shows that some run outside of them.
+                let outside = left.iter().any(|at| self.is_question(*at) && self.calls(*at) > bound + self.slack);
+                left.retain(|at| outside || !self.is_spread(*at, &mut kinds));
             }
             Some(_) => self.share(open, &mut kinds, &mut left),
             None => {}
@@ -150,13 +158,15 @@ impl Search<'_> {
         Fit { kinds, left }
     }
 
-    /// Inserted with the rows that it refers to, or run a whole number of times with what it has something in common.
+    /// Inserted with the rows that it refers to, or run a whole number of times with what it has something in common. A
+    /// question by itself may as well be asked outside of transactions: of those some number is always a multiple.
     fn is_loop(&self, at: usize, kinds: &mut [Kind]) -> bool {
         let Some(atom) = self.atoms.get(at) else { return false };
         let first = |kind: &Kind| kind.parts.first().and_then(|p| self.atoms.get(p.0));
         let numbered = kinds.iter().enumerate();
         let by_link: Vec<usize> =
             numbered.clone().filter(|(_, k)| first(k).is_some_and(|a| linked(a, atom))).map(|(k, _)| k).collect();
+        let alone = self.is_question(at);
         let whole = |(k, kind): (usize, &Kind)| {
             let times = self.times(atom.calls, kind.calls).filter(|t| *t > 1.0)?;
             first(kind).is_some_and(|a| atom.meets(a)).then_some((k, times))
@@ -164,7 +174,7 @@ impl Search<'_> {
         let (k, times, linked, ambiguous) = if let [one] = by_link.as_slice() {
             (*one, atom.calls / kinds.get(*one).map_or(1.0, |k| k.calls), true, false)
         } else {
-            let whole: Vec<(usize, f64)> = numbered.filter_map(whole).collect();
+            let whole: Vec<(usize, f64)> = numbered.filter(|_| !alone).filter_map(whole).collect();
             match whole.as_slice() {
                 [] => return false,
                 [(k, times), others @ ..] => (*k, *times, false, !others.is_empty()),
