@@ -110,7 +110,8 @@ pub fn plan_with(input: &PlanInput<'_>, exact: &HashShares<'_>) -> Result<Plan, 
     let kind = input.config.workload.unwrap_or(input.workload.profile);
     let context = context(input, kind);
     let subject = Subject::new(table, &context, input.profile);
-    let (ranked, joint) = choose::rank(&subject, input, &demand(input, table), exact);
+    let (mut ranked, joint) = choose::rank(&subject, input, &demand(input, table), exact);
+    choose::tell_transactions(&mut ranked, &subject, &joint, input);
     let (chosen, free) = choose::choose(&ranked, input.config)?;
     assemble(input, &subject, ranked, &joint, chosen, free, exact)
 }

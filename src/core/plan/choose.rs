@@ -58,12 +58,21 @@ pub(super) fn rank<'a>(
         first || input.config.method == Some(candidate.method) && r.scored.like.is_none()
     });
     price_refusals(&mut out);
-    let traffic = Traffic::new(subject.context, &joint, input);
-    for ranked in &mut out {
+    (out, joint)
+}
+
+/// Adds to the evidence of every candidate what becomes of the transactions beside it. No choice depends on it.
+pub(super) fn tell_transactions(
+    ranked: &mut [Ranked],
+    subject: &Subject<'_>,
+    joint: &Joint<'_>,
+    input: &PlanInput<'_>,
+) {
+    let traffic = Traffic::new(subject.context, joint, input);
+    for ranked in ranked {
         let evidence = &mut ranked.scored.candidate.evidence;
         (evidence.transactions, evidence.design_transactions) = traffic.shares(&ranked.completed.found.design);
     }
-    (out, joint)
 }
 
 /// What it costs to insist on a constraint: the best candidate that keeps it, against this one.
