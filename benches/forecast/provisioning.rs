@@ -7,10 +7,9 @@
 
 use foreshard_core::forecast::{Forecaster, History};
 
-/// Seconds until a decision to add or to remove nodes is in effect. Assumed: an hour; P-Store moved its whole database in
-/// a little more.
+/// Seconds until a decision to add or to remove nodes is in effect. Assumed: an hour.
 pub const SCALE_SECONDS: i64 = 3_600;
-/// Nodes that carry the highest load of the training part. Assumed: ten, as in P-Store's cluster.
+/// Nodes that carry the highest load of the training part. Assumed: ten.
 pub const NODES_AT_PEAK: f64 = 10.0;
 /// Probability with which the peak is to be carried. Assumed.
 pub const QUANTILE: f64 = 0.95;
