@@ -2,23 +2,7 @@
 # What a plan predicts, met: the statements of the real workload replayed on a sharded sample of its backup, for every table,
 # under the plan's choice and under its runner-up.
 . "$(dirname -- "$0")/lib.sh"
-tpcc=$(dirname -- "$0")/../workloads/tpcc/run.sh
-export WAREHOUSES=10 ORDERS=40
-tables='warehouse district customer history item stock orders new_order order_line'
-
-server main --preload pg_stat_statements
-sql main "CREATE DATABASE shop"
-on main env PGDATABASE=shop "$tpcc" load
-sql main "CREATE EXTENSION pg_stat_statements" shop
-sql main "SELECT pg_stat_statements_reset()" shop >/dev/null
-on main env PGDATABASE=shop "$tpcc" run 5 >/dev/null
-sql main "CREATE TABLE query_log AS SELECT s.* FROM pg_stat_statements s JOIN pg_database d ON d.oid = dbid WHERE datname = 'shop'" shop
-backup=$(backups main)/shop.dump
-on main pg_dump -Fc -T query_log -f "$backup" shop
-
-sql main "CREATE DATABASE new"
-sql main "CREATE EXTENSION foreshard" new
-on main bash -c "pg_dump -t query_log shop | psql -Xq -d new" >/dev/null
+. "$(dirname -- "$0")/shop.sh"
 sql main "CREATE TABLE found (target text, mode text, chosen boolean, method text, shard_key text[], shard_count int, statement bigint,
           query text, share float8, predicted text, predicted_shards float8, shards float8, ms float8, not_replayed text)" new
 for table in $tables; do
