@@ -25,7 +25,7 @@ CREATE FUNCTION foreshard.replay(plan_id pg_catalog.int8, config pg_catalog.json
 RETURNS TABLE (rank pg_catalog.int4, method pg_catalog.text, shard_key pg_catalog.text[], shard_count pg_catalog.int4,
                statement pg_catalog.int8, query pg_catalog.text, calls_share pg_catalog.float8, predicted pg_catalog.text,
                predicted_shards pg_catalog.float8, shards pg_catalog.float8, latency_ms pg_catalog.float8,
-               runs pg_catalog.int4, not_replayed pg_catalog.text)
+               runs pg_catalog.int4, not_replayed pg_catalog.text, within pg_catalog.jsonb)
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'replay_wrapper';
 COMMENT ON FUNCTION foreshard.replay(pg_catalog.int8, pg_catalog.jsonb) IS
     'runs the logged statements on a sharded sample of the backup: what a plan predicts of them beside what they met';

@@ -3,7 +3,7 @@
 #
 #   corpus                   the workloads' names, one a line
 #   corpus_prepare NAME      on server main: a database of that name with the workload's data, its query log in log.statements
-#                            after a real run, and its backup
+#                            after a real run, its backup, and in $work/NAME.mix how often each of its scripts ran
 #   corpus_keys NAME         table and key, one pair a line, as a specialist would choose them
 #   corpus_backup NAME       path of the backup
 #   corpus_config            what the corpus is planned with
@@ -28,7 +28,7 @@ corpus_prepare() {
     on main env PGDATABASE="$name" "$workloads/run.sh" "$name" load
     sql main "CREATE EXTENSION pg_stat_statements" "$name"
     sql main "SELECT pg_stat_statements_reset()" "$name" >/dev/null
-    run=$(on main env PGDATABASE="$name" "$workloads/run.sh" "$name" run "$(corpus_transactions "$name")")
+    run=$(on main env PGDATABASE="$name" MIX="$work/$name.mix" "$workloads/run.sh" "$name" run "$(corpus_transactions "$name")")
     check_match "$name: no transaction failed" '^number of failed transactions: 0 ' "$run"
     sql main "CREATE SCHEMA log; CREATE TABLE log.statements AS SELECT s.* FROM pg_stat_statements s
               JOIN pg_database d ON d.oid = s.dbid WHERE datname = '$name'" "$name"

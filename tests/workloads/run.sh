@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # run.sh NAME load | run TRANSACTIONS: a workload against the database of PGDATABASE. Deterministic: a fixed seed and a fixed
-# number of transactions a client.
+# number of transactions a client. MIX names a file for how many of each script there were: `script count`, one pair a line.
 set -euo pipefail
 workload=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")/$1" && pwd)
 if [ -e "$workload/run.sh" ]; then
@@ -18,11 +18,12 @@ case $2 in
             weight=${script##*@}
             scripts+=(-f "$script@${weight%.sql}")
         done
-        pgbench -n -c 4 -j 1 -t "$3" --random-seed=20250101 "${scripts[@]}" 2>/dev/null |
-            grep -E '^number of (transactions actually processed|failed)'
+        log=$(pgbench -n -c 4 -j 1 -t "$3" --random-seed=20250101 "${scripts[@]}" 2>/dev/null)
+        [ -z "${MIX:-}" ] || "$(dirname -- "$0")/mix.awk" <<<"$log" >"$MIX"
+        grep -E '^number of (transactions actually processed|failed)' <<<"$log"
         ;;
     *)
-        sed -n '2,3s/^# //p' "$0"
+        sed -n '2,4s/^# //p' "$0"
         exit 2
         ;;
 esac

@@ -202,8 +202,9 @@ pub struct Evidence {
     pub constraints_lost: Vec<String>,
     /// The cost's parts by name, which add up to it.
     pub cost_parts: Vec<(String, f64)>,
-    /// What becomes of the transactions that use the table, and of all that use any table of the joint design, with the
-    /// other tables as that design has them; None where the log told nothing of transactions.
+    /// What becomes of the transactions that use the table, and of all, with the other tables as the joint design has
+    /// them, and those that the choice does not matter to as they stand or as suits them alone; None where the log told
+    /// nothing of transactions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transactions: Option<TransactionShares>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -221,7 +222,8 @@ impl Evidence {
 }
 
 /// Expected shares of transactions that visit at most one shard, several, or all of some table; each [`Fanout`] adds up to
-/// 1, or is all 0 where there are no such transactions. Shards of one number of tables cut alike are one shard. Reading a
+/// 1, or is all 0 where there are no such transactions. Shards of one number of tables cut alike are one shard, and so are,
+/// of two levels, those that share a part of the one that spreads the rows: they are on one node. Reading a
 /// table that is not cut visits no shard, writing a plain one visits the place where it is, and writing a copied one
 /// visits all its copies.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]

@@ -69,6 +69,8 @@ pub struct Joint<'a> {
     context: &'a Context<'a>,
     nodes: usize,
     pub variables: Vec<Variable<'a>>,
+    /// Tables that the target's choice does not matter to, each as it stands or as suits it alone.
+    pub(super) beyond: Vec<Variable<'a>>,
     pub costs: Costs,
     joins: BTreeMap<(&'a TableName, &'a TableName), Joins>,
 }
@@ -82,10 +84,10 @@ pub struct Completed {
 }
 
 impl<'a> Joint<'a> {
-    /// `variables` begins with the target; those that it cannot matter to are left out.
+    /// `variables` begins with the target; those that it cannot matter to are not searched.
     pub fn new(context: &'a Context<'a>, nodes: usize, variables: Vec<Variable<'a>>) -> Self {
         let joins = Joins::all(context);
-        let mut joint = Self { context, nodes, variables, costs: Costs::default(), joins };
+        let mut joint = Self { context, nodes, variables, beyond: Vec::new(), costs: Costs::default(), joins };
         joint.keep_connected();
         joint.weigh();
         joint
@@ -273,7 +275,7 @@ impl<'a> Joint<'a> {
         self.variables.iter().map(of).collect()
     }
 
-    /// Leaves out the tables that are tied to the target by no join and no layout, not even through others.
+    /// Sets the tables apart that are tied to the target by no join and no layout, not even through others.
     fn keep_connected(&mut self) {
         let layouts = self.layouts();
         let index: BTreeMap<&TableName, usize> = self.variables.iter().enumerate().map(|(i, v)| (v.table, i)).collect();
@@ -302,8 +304,14 @@ impl<'a> Joint<'a> {
                 waiting.extend(by_layout.remove(layout).unwrap_or_default());
             }
         }
-        let variables = std::mem::take(&mut self.variables);
-        self.variables = variables.into_iter().enumerate().filter(|(i, _)| kept.contains(i)).map(|(_, v)| v).collect();
+        for (at, mut variable) in std::mem::take(&mut self.variables).into_iter().enumerate() {
+            if kept.contains(&at) {
+                self.variables.push(variable);
+            } else {
+                let best = variable.values.drain(..).min_by(|a, b| a.own.total_cmp(&b.own));
+                self.beyond.push(Variable { values: best.into_iter().collect(), ..variable });
+            }
+        }
     }
 
     /// One design for each layout, in which every table that can follows it.

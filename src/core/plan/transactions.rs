@@ -1,53 +1,25 @@
 //! What becomes of the log's transactions under a design: how many stay on one shard.
 //!
 //! A transaction stays on one shard when all its statements on cut tables find their rows by one value of the key, in
-//! tables cut alike. Two statements of one transaction that fix columns of one family are taken to fix them to the same
-//! value; different keys, and the values of a loop, are on one shard only by chance. [`Traffic`] prepares once what does not
+//! tables cut alike; of two levels the one that spreads the rows counts, since its parts stay together on one node. Two
+//! statements of one transaction that fix columns of one family are taken to fix them to the same value; the values of a
+//! loop are on one shard only by chance, and what is found by different keys is not. Foreign keys count: to check one, the
+//! server looks the referenced row up. [`Traffic`] prepares once what does not
 //! depend on the design, and what depends on the choice of one table only.
+
+mod visits;
 
 use super::PlanInput;
 use super::apart::Apart;
 use super::joint::{Joint, Variable};
-use crate::key::{Context, Level, Place, Reach, Subject, moves, reach, runs};
+use crate::key::{Context, Subject};
 use crate::model::TableName;
 use crate::model::plan::{Fanout, TransactionShares};
+use crate::model::schema::ForeignKey;
 use crate::model::words::round4;
 use crate::model::workload::{StatementUse, TableUse};
-use std::collections::{BTreeMap, BTreeSet};
-
-/// Runs per transaction up to which a statement is not a loop: a log that was read at work counts a little more of some.
-const ONCE: f64 = 1.05;
-
-/// What one statement of a transaction does to one table under one choice of that table.
-#[derive(Debug, Clone, Copy, PartialEq)]
-enum Visit {
-    /// No shard.
-    Nothing,
-    /// One plain table's place.
-    Here,
-    /// Every shard, or every copy.
-    All,
-    Shards {
-        layout: usize,
-        count: f64,
-        /// Probability of every shard by its own condition, and, of the other runs, of more than one.
-        scattered: f64,
-        several: f64,
-        /// Values of the key beyond the first that a loop brings.
-        further: f64,
-    },
-}
-
-impl Visit {
-    /// Probability of every shard.
-    fn scattered(self) -> f64 {
-        match self {
-            Self::All => 1.0,
-            Self::Shards { scattered, .. } => scattered,
-            Self::Nothing | Self::Here => 0.0,
-        }
-    }
-}
+use std::collections::BTreeMap;
+use visits::{Meaning, Visit, checked, rows_inserted};
 
 /// A use of a table by a statement; one visit for each choice of the table.
 #[derive(Debug, Clone)]
@@ -70,21 +42,21 @@ struct Kind {
     apart: Vec<Apart>,
 }
 
-/// The transactions that use a table of the design.
+/// The log's transactions on the tables of the whole schema.
 #[derive(Debug, Clone)]
 pub(super) struct Traffic<'j, 'a> {
     context: &'j Context<'a>,
-    joint: &'j Joint<'a>,
+    /// Those of the design, then those beyond it with their one value.
+    variables: Vec<Variable<'a>>,
     kinds: Vec<Kind>,
 }
 
 impl<'j, 'a> Traffic<'j, 'a> {
     pub(super) fn new(context: &'j Context<'a>, joint: &'j Joint<'a>, input: &PlanInput<'_>) -> Self {
-        let variables: BTreeMap<&TableName, usize> =
-            joint.variables.iter().enumerate().map(|(at, v)| (v.table, at)).collect();
+        let all: Vec<Variable<'a>> = joint.variables.iter().chain(&joint.beyond).cloned().collect();
+        let variables: BTreeMap<&TableName, usize> = all.iter().enumerate().map(|(at, v)| (v.table, at)).collect();
         let statements: BTreeMap<i64, &StatementUse> = input.workload.statements.iter().map(|s| (s.id, s)).collect();
-        let subjects: Vec<Option<Subject<'_>>> = joint
-            .variables
+        let subjects: Vec<Option<Subject<'_>>> = all
             .iter()
             .map(|v| {
                 let profile = input.profile.filter(|_| *v.table == input.source);
@@ -97,14 +69,21 @@ impl<'j, 'a> Traffic<'j, 'a> {
                 transaction.statements.iter().filter_map(|e| Some((*statements.get(&e.id)?, e.times))).collect();
             let meaning = Meaning::of(context, &members);
             let step = |(statement, times): &(&StatementUse, f64)| {
-                let uses = statement.tables.iter().filter_map(|found| {
+                let of_use = |found: &TableUse| {
                     let at = *variables.get(&found.table)?;
-                    let variable = joint.variables.get(at)?;
+                    let variable = all.get(at)?;
                     let subject = subjects.get(at)?.as_ref()?;
                     let times = *times * rows_inserted(statement, found);
                     Some(Use { variable: at, visits: meaning.visits(subject, variable, (statement, found), times) })
-                });
-                Step { times: times.min(1.0), uses: uses.collect() }
+                };
+                let of_check = |(found, key): (&TableUse, &ForeignKey)| {
+                    let at = *variables.get(&key.references)?;
+                    let times = *times * rows_inserted(statement, found);
+                    Some(Use { variable: at, visits: meaning.checks(context, all.get(at)?, key, times) })
+                };
+                let uses = statement.tables.iter().filter_map(of_use);
+                let checks = statement.tables.iter().flat_map(|found| checked(context, found)).filter_map(of_check);
+                Step { times: times.min(1.0), uses: uses.chain(checks).collect() }
             };
             let steps: Vec<Step> = members.iter().map(step).filter(|s| !s.uses.is_empty()).collect();
             if !steps.is_empty() {
@@ -113,15 +92,17 @@ impl<'j, 'a> Traffic<'j, 'a> {
                 kinds.push(Kind { calls: transaction.calls, writes, steps, apart });
             }
         }
-        Self { context, joint, kinds }
+        Self { context, variables: all, kinds }
     }
 
     /// Of the transactions that use the target, the first of the variables, and of all; None where there are none.
     pub(super) fn shares(&self, design: &[usize]) -> (Option<TransactionShares>, Option<TransactionShares>) {
+        let mut design = design.to_vec();
+        design.resize(self.variables.len(), 0);
         let mut sums = [Sums::default(), Sums::default()];
         for kind in &self.kinds {
-            let meet = Apart::together(&kind.apart, self.context, &self.joint.variables, design);
-            let fanout = kind.fanout(design, meet);
+            let meet = Apart::together(&kind.apart, self.context, &self.variables, &design);
+            let fanout = kind.fanout(&design, meet);
             let [target, all] = &mut sums;
             if kind.steps.iter().any(|s| s.uses.iter().any(|u| u.variable == 0)) {
                 target.add(kind, fanout);
@@ -130,111 +111,6 @@ impl<'j, 'a> Traffic<'j, 'a> {
         }
         let [target, all] = sums.map(Sums::shares);
         (target, all)
-    }
-}
-
-/// Rows that one run inserts.
-fn rows_inserted(statement: &StatementUse, found: &TableUse) -> f64 {
-    if found.inserted && statement.calls > 0.0 { (statement.rows / statement.calls).max(1.0) } else { 1.0 }
-}
-
-/// What the statements of a transaction say of its values: families that it fixes once, and those that its loops vary.
-struct Meaning {
-    fixed: BTreeSet<usize>,
-    varied: BTreeSet<usize>,
-    /// By any statement but an INSERT.
-    pinned: BTreeSet<usize>,
-}
-
-impl Meaning {
-    fn of(context: &Context<'_>, members: &[(&StatementUse, f64)]) -> Self {
-        let family = |found: &TableUse, column: &str| context.families.of(&found.table, column);
-        let mut meaning = Self { fixed: BTreeSet::new(), varied: BTreeSet::new(), pinned: BTreeSet::new() };
-        let mut pinning: BTreeMap<usize, usize> = BTreeMap::new();
-        let uses = || members.iter().flat_map(|(s, times)| s.tables.iter().map(move |u| (*s, u, *times)));
-        for (statement, found, times) in uses() {
-            let once = times * rows_inserted(statement, found) <= ONCE;
-            let columns: Vec<&str> = match context.schema.get(&found.table).filter(|_| found.inserted) {
-                Some(table) => table.columns.iter().map(|c| c.name.as_str()).collect(),
-                None => found.pinned.iter().map(String::as_str).collect(),
-            };
-            let families: BTreeSet<usize> = columns.iter().filter_map(|c| family(found, c)).collect();
-            for f in families {
-                if once {
-                    meaning.fixed.insert(f);
-                }
-                if !found.inserted {
-                    meaning.pinned.insert(f);
-                    *pinning.entry(f).or_default() += 1;
-                }
-            }
-        }
-        for (_, found, _) in uses().filter(|(_, u, times)| !u.inserted && *times > ONCE) {
-            meaning.varied.extend(meaning.least(context, found, &pinning));
-        }
-        meaning
-    }
-
-    /// What a loop over a statement varies: of the columns that it fixes the one that matters least to the transaction, and
-    /// then to the load.
-    fn least(&self, context: &Context<'_>, found: &TableUse, pinning: &BTreeMap<usize, usize>) -> Option<usize> {
-        let families: BTreeSet<usize> =
-            found.pinned.iter().filter_map(|c| context.families.of(&found.table, c)).collect();
-        let rank = |f: &usize| (self.fixed.contains(f), pinning.get(f).copied().unwrap_or(0));
-        families
-            .into_iter()
-            .min_by(|a, b| rank(a).cmp(&rank(b)).then(context.home(*a).total_cmp(&context.home(*b))).then(b.cmp(a)))
-    }
-
-    fn visits(
-        &self,
-        subject: &Subject<'_>,
-        variable: &Variable<'_>,
-        (statement, found): (&StatementUse, &TableUse),
-        times: f64,
-    ) -> Vec<Visit> {
-        let of = |value: &super::joint::Value| match &value.place {
-            Place::Here if found.written => Visit::Here,
-            Place::Everywhere if found.written => Visit::All,
-            Place::Here | Place::Everywhere => Visit::Nothing,
-            Place::Cut { key, layout, .. } => {
-                let count = f64::from(value.count.max(1));
-                let one = found.inserted || reach(found, key, value.method) == Reach::Single;
-                let moved = moves(subject, found, key);
-                let level = Level { key, method: value.method, count: value.count };
-                let (scattered, several) = match () {
-                    () if value.count <= 1 => (0.0, 0.0),
-                    () if one && moved => (0.0, 1.0 - 1.0 / count),
-                    () if one => (0.0, 0.0),
-                    () => {
-                        let runs = runs(subject, statement, found, level);
-                        let few = runs.single + runs.multi;
-                        (runs.scatter, if few > 0.0 { runs.multi / few } else { 0.0 })
-                    }
-                };
-                let further = if one { self.further(subject.context, found, key, times) } else { 0.0 };
-                Visit::Shards { layout: *layout, count, scattered, several, further }
-            }
-        };
-        variable.values.iter().map(of).collect()
-    }
-
-    fn further(&self, context: &Context<'_>, found: &TableUse, key: &[String], times: f64) -> f64 {
-        if times <= ONCE {
-            return 0.0;
-        }
-        let families: BTreeSet<usize> = key.iter().filter_map(|c| context.families.of(&found.table, c)).collect();
-        let nothing_else = !found.inserted && found.pinned.iter().all(|c| key.contains(c));
-        let varies = if nothing_else {
-            true
-        } else if families.is_subset(&self.fixed) {
-            false
-        } else if found.inserted {
-            !families.is_disjoint(&self.varied) || !families.is_subset(&self.pinned)
-        } else {
-            !families.is_disjoint(&self.varied)
-        };
-        if varies { times - 1.0 } else { 0.0 }
     }
 }
 
@@ -299,9 +175,10 @@ struct Values {
 }
 
 impl Values {
-    /// Probability that all of them are on one shard, and on that of the others unless they are the first.
+    /// Probability that all of them are on one shard, and that there are none unless they are the first: shards of tables
+    /// that are not cut alike are different ones.
     fn together(self, first: bool) -> f64 {
-        let meets = if first { 1.0 } else { 1.0 - self.share + self.share / self.count };
+        let meets = if first { 1.0 } else { 1.0 - self.share };
         let (whole, part) = (self.further.floor(), self.further.fract());
         meets * self.count.powf(-whole) * (1.0 - part + part / self.count)
     }

@@ -6,3 +6,13 @@ mod nodes;
 mod replay;
 mod restore;
 mod verify;
+
+use crate::pg::error::{Error, Result};
+use foreshard_core::model::Problem;
+use pgrx::JsonB;
+
+fn json(value: &impl serde::Serialize) -> Result<JsonB> {
+    serde_json::to_value(value)
+        .map(JsonB)
+        .map_err(|e| Error::from(Problem::new("XX000", format!("a document cannot be written: {e}"))))
+}

@@ -1,6 +1,7 @@
 //! foreshard.replay.
 
-use crate::pg::error::Error;
+use super::json;
+use crate::pg::error::{Error, Result};
 use crate::pg::ffi::Session;
 use crate::pg::replay::{Outcome, replay as run};
 use foreshard_core::model::plan::Class;
@@ -29,14 +30,16 @@ fn replay(
         name!(latency_ms, Option<f64>),
         name!(runs, i32),
         name!(not_replayed, Option<String>),
+        name!(within, Option<JsonB>),
     ),
 > {
     let session = Session::begin();
     let document = config.map_or_else(|| serde_json::Value::Object(serde_json::Map::new()), |config| config.0);
     let id = plan_id.ok_or_else(|| Error::from(Problem::new("22004", "the plan's number must not be null")));
     let outcomes = id.and_then(|id| run(id, &ReplayConfig::read(&document)?, &session));
-    match outcomes {
-        Ok(outcomes) => TableIterator::new(outcomes.into_iter().map(row)),
+    let rows = outcomes.and_then(|all| all.into_iter().map(row).collect::<Result<Vec<Row>>>());
+    match rows {
+        Ok(rows) => TableIterator::new(rows),
         Err(error) => error.raise(&format!("replay of plan {}", plan_id.unwrap_or_default())),
     }
 }
@@ -55,16 +58,18 @@ type Row = (
     Option<f64>,
     i32,
     Option<String>,
+    Option<JsonB>,
 );
 
-fn row(outcome: Outcome) -> Row {
+fn row(outcome: Outcome) -> Result<Row> {
     let class = |class: Class| match class {
         Class::Single => "single",
         Class::Multi => "multi",
         Class::Scatter => "scatter",
     };
     let measured = outcome.measured.as_ref().ok();
-    (
+    let within = outcome.within.as_ref().map(json).transpose()?;
+    Ok((
         i32::try_from(outcome.rank).unwrap_or(i32::MAX),
         outcome.method.name().to_owned(),
         outcome.key.to_vec(),
@@ -78,5 +83,6 @@ fn row(outcome: Outcome) -> Row {
         measured.map(|m| m.ms),
         measured.map_or(0, |m| i32::try_from(m.runs).unwrap_or(i32::MAX)),
         outcome.measured.err(),
-    )
+        within,
+    ))
 }

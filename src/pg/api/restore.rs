@@ -1,13 +1,13 @@
 //! restore_table, foreshard.plan_restore, foreshard.explain.
 
-use crate::pg::error::{Error, Result};
+use super::json;
+use crate::pg::error::Result;
 use crate::pg::ffi::Session;
 use crate::pg::ledger;
 use crate::pg::precheck;
 use crate::pg::prepare::prepare;
 use crate::pg::request::Request;
 use crate::pg::restore::restore;
-use foreshard_core::model::Problem;
 use foreshard_core::plan;
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
@@ -28,12 +28,6 @@ fn on<T>(what: &str, arguments: Arguments<'_>, work: impl FnOnce(&Request, &Sess
         Ok(value) => value,
         Err(error) => error.raise(&format!("restore of {}", target.unwrap_or("no table"))),
     }
-}
-
-fn json(value: &impl serde::Serialize) -> Result<JsonB> {
-    serde_json::to_value(value)
-        .map(JsonB)
-        .map_err(|e| Error::from(Problem::new("XX000", format!("a document cannot be written: {e}"))))
 }
 
 #[pg_extern(sql = false)]

@@ -24,7 +24,7 @@ use super::error::Result;
 use super::ffi::{self, Session};
 use super::{catalog, ledger, precheck, querylog};
 use foreshard_core::key::{Cutting, Families};
-use foreshard_core::model::plan::Class;
+use foreshard_core::model::plan::{Class, Within};
 use foreshard_core::model::{Candidate, Config, KeyColumns, Method, Problem, ReplayConfig, TableName};
 use measure::{Bench, Measure};
 use statements::Replayed;
@@ -37,6 +37,7 @@ pub struct Outcome {
     pub method: Method,
     pub key: KeyColumns,
     pub shard_count: u32,
+    pub within: Option<Within>,
     pub statement: i64,
     pub text: String,
     pub share: f64,
@@ -122,6 +123,7 @@ fn outcome(
         method: candidate.method,
         key: candidate.key.clone(),
         shard_count: candidate.shard_count,
+        within: candidate.within.clone(),
         statement: statement.id,
         text: statement.shown.clone(),
         share: statement.share,

@@ -5,7 +5,7 @@
 #   design NAME KIND         of `chosen`, `primary` or `runner-up`: a config for each table, one `table|config` a line, in the
 #                            order of their references
 #   build NAME DATABASE DESIGN   restores the tables so in a new database, with the probe in it
-#   measure NAME DATABASE    runs the instrumented scripts there
+#   measure NAME DATABASE    runs the instrumented scripts there; each weighs as often as it ran when the query log was made
 measure=$(cd -- "$(dirname -- "${BASH_SOURCE[0]}")" && pwd)
 
 # Runs of each script, by one client. A question of an analyst reads whole tables and does not depend on chance.
@@ -74,15 +74,6 @@ build() {
     done <<<"$3"
 }
 
-# Script and weight, one pair a line; a workload with a driver of its own says them there.
-scripts_of() {
-    if [ -e "$workloads/$1/run.sh" ]; then
-        grep -oE '[a-z_]+\.sql@[0-9]+' "$workloads/$1/run.sh" | sed 's/@/ /'
-    else
-        (cd "$workloads/$1" && for script in *@*.sql; do weight=${script##*@}; echo "$script ${weight%.sql}"; done)
-    fi
-}
-
 measure() {
     local name=$1 database=$2 script weight out
     out=$work/$database
@@ -93,6 +84,6 @@ measure() {
         on main pgbench -n -M simple -c 1 -t "$(measure_runs "$name")" --random-seed=20250102 -D clients=1 -D warehouses="$WAREHOUSES" -D customers=30 -D items=1000 \
             -f "$out/script.sql" "$database" >"$out/log" 2>&1 || { cat "$out/log"; return 1; }
         grep -q '^number of failed transactions: 0 ' "$out/log" || { cat "$out/log"; return 1; }
-    done < <(scripts_of "$name")
+    done <"$work/$name.mix"
     on main psql -Xq -d "$database" -c "\\copy measure.statements FROM '$out/list'"
 }

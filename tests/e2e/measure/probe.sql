@@ -4,8 +4,9 @@
 CREATE SCHEMA measure;
 
 -- Shards of restored tables, and other tables as one leaf each. Two leaves are one place when their tables are cut alike, by keys
--- that mean the same: a plan names the tables restored before that its table is together with. Of a table that is not cut only
--- writing counts, since it can be copied.
+-- that mean the same: a plan names the tables restored before that its table is together with. Of two levels the one that spreads
+-- the rows says the place, a hash before a list before a range. Of a table that is not cut only writing counts, since it can be
+-- copied.
 CREATE TABLE measure.leaves (
     leaf integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, relation regclass NOT NULL, sharded boolean NOT NULL, place text NOT NULL);
 CREATE TABLE measure.counters (leaf integer NOT NULL REFERENCES measure.leaves, counter oid NOT NULL, scans boolean NOT NULL);
@@ -28,11 +29,19 @@ CREATE PROCEDURE measure.find_counters() LANGUAGE sql AS $$
     UNION ALL SELECT leaf, indexrelid, true FROM measure.leaves JOIN pg_index ON indrelid = relation WHERE sharded;
 $$;
 
+-- Numbered as they are met, as the shards of a table with that level alone would be.
+CREATE VIEW measure.pieces AS
+SELECT relation, shard, ordinal, dense_rank() OVER (PARTITION BY relation ORDER BY first) - 1 AS piece
+FROM (SELECT s.relation, s.shard, s.ordinal,
+             min(s.ordinal) OVER (PARTITION BY s.relation, CASE WHEN second.spreads THEN s.within ELSE s.bound END) AS first
+      FROM foreshard._shards s JOIN foreshard._tables t USING (relation),
+           LATERAL (SELECT array_position('{hash,list,range}', t.within ->> 'method') < array_position('{hash,list,range}', t.method)) AS second (spreads)) AS s;
+
 CREATE PROCEDURE measure.find_leaves() LANGUAGE sql AS $$
     INSERT INTO measure.leaves (name, relation, sharded, place)
     SELECT c.relname, coalesce(s.shard, c.oid), s.shard IS NOT NULL,
-           CASE WHEN s.shard IS NULL THEN c.relname ELSE s.ordinal || ' of ' || w.first END
-    FROM pg_class c LEFT JOIN measure.together w ON w.name = 'public.' || c.relname LEFT JOIN foreshard._shards s ON s.relation = c.oid
+           CASE WHEN s.shard IS NULL THEN c.relname ELSE s.piece || ' of ' || w.first END
+    FROM pg_class c LEFT JOIN measure.together w ON w.name = 'public.' || c.relname LEFT JOIN measure.pieces s ON s.relation = c.oid
     WHERE c.relnamespace = 'public'::regnamespace AND c.relkind IN ('r', 'p') AND NOT c.relispartition
     ORDER BY c.relname, s.ordinal;
     CALL measure.find_counters();

@@ -13,7 +13,7 @@ $$;
 CREATE FUNCTION test.replayed(plan_id bigint, config jsonb DEFAULT '{}')
 RETURNS TABLE (rank int, layout text, statement bigint, share numeric, predicted text, of float8, shards numeric, runs int, not_replayed text)
 LANGUAGE sql AS $$
-    SELECT rank, concat_ws(' ', method, array_to_string(shard_key, ','), shard_count), statement, round(calls_share::numeric, 3), predicted,
+    SELECT rank, concat_ws(' ', method, array_to_string(shard_key, ','), within ->> 'method', within ->> 'key', shard_count), statement, round(calls_share::numeric, 3), predicted,
            predicted_shards, round(shards::numeric, 2), runs, not_replayed
     FROM foreshard.replay(plan_id, config) WHERE (latency_ms > 0) = (not_replayed IS NULL) OR latency_ms IS NULL
 $$;
@@ -23,6 +23,9 @@ SELECT test.plan('shop.orders', '{"query_log": "test.query_log"}') AS plan \gset
 SELECT * FROM test.replayed(:plan);
 -- Planned only: where rows will be inserted is known only when they come.
 SELECT statement, shards FROM test.replayed(:plan, '{"mode": "explain"}') WHERE rank = 1;
+-- Of two levels both are told.
+SELECT test.plan('shop.orders', '{"query_log": "test.query_log", "shard_key": ["id"], "shard_count": 4, "within": {"shard_key": ["customer_id"], "shard_count": 2}}') AS levels \gset
+SELECT rank, layout, statement, predicted, of, shards FROM test.replayed(:levels, '{"statements": 2}');
 -- No config is an empty one.
 SELECT count(*) FROM foreshard.replay(:plan, NULL);
 -- The same again, and nothing has stayed.

@@ -3,6 +3,7 @@
 #   run.sh load           tables, rows, keys
 #   run.sh run SECONDS    the five transactions in their mix, CLIENTS at a time; fails when a transaction failed
 #   run.sh transactions NUMBER    the same for a number of transactions a client, whatever the time
+# MIX names a file for how many of each transaction there were: `script count`, one pair a line.
 # WAREHOUSES (100), CUSTOMERS and ORDERS of each district (30, 105), ITEMS (1000) and CLIENTS (8) set the size.
 set -euo pipefail
 cd -- "$(dirname -- "$0")"
@@ -25,6 +26,7 @@ run() {
         --random-seed="${SEED:-1}" -D warehouses="$warehouses" -D customers="$customers" -D items="$items" \
         -D clients="$clients" -f new_order.sql@45 -f payment.sql@43 -f order_status.sql@4 -f delivery.sql@4 \
         -f stock_level.sql@4 2>&1) || { printf '%s\n' "$log" >&2; exit 1; }
+    [ -z "${MIX:-}" ] || ../mix.awk <<<"$log" >"$MIX"
     printf '%s\n' "$log" | grep -E '^(number of transactions|number of failed|latency average|tps)' | sort -u
     printf '%s\n' "$log" | grep -q '^number of failed transactions: 0 ' || { echo "error: transactions failed" >&2; exit 1; }
 }
