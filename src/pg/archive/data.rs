@@ -4,6 +4,7 @@
 //! by itself. Everything else in a script is passed over, except what the restore must know: the last values of the
 //! table's sequences, and INSERT statements, which are no COPY and are refused.
 
+use super::file::Part;
 use super::{Bytes, starts_with_word};
 use crate::pg::error::Result;
 use crate::pg::{ffi, tree};
@@ -11,7 +12,7 @@ use foreshard_core::backup::script::{Piece, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use foreshard_core::model::{Problem, TableName};
 use pgrx::pg_sys;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 
 /// One run of rows.
@@ -22,6 +23,8 @@ pub struct Section {
     /// How the rows are written.
     pub csv: bool,
     pub copy: CopyOptions,
+    /// The file that they are in, where there are several.
+    pub file: Option<String>,
 }
 
 /// What setval says of a sequence.
@@ -46,7 +49,12 @@ pub struct Data {
 #[derive(Debug)]
 enum Source {
     Script(ScriptReader<Bytes>),
-    Rows { bytes: Bytes, section: Option<Section> },
+    /// The file that is being read, those after it, and how their rows are written.
+    Rows {
+        bytes: Option<Bytes>,
+        parts: VecDeque<Part>,
+        section: Section,
+    },
 }
 
 /// Bytes of a file of rows read at a time: large enough for few calls, small beside work_mem.
@@ -62,10 +70,10 @@ impl Data {
         Self { source: Source::Script(script), tables, met: BTreeSet::new(), sequences, states: Vec::new(), encoding }
     }
 
-    pub(super) fn rows(bytes: Bytes, format: BackupFormat, copy: CopyOptions) -> Self {
-        let section = Section { columns: copy.columns.clone(), csv: format == BackupFormat::Csv, copy };
+    pub(super) fn rows(parts: Vec<Part>, format: BackupFormat, copy: CopyOptions) -> Self {
+        let section = Section { columns: copy.columns.clone(), csv: format == BackupFormat::Csv, copy, file: None };
         Self {
-            source: Source::Rows { bytes, section: Some(section) },
+            source: Source::Rows { bytes: None, parts: parts.into(), section },
             tables: Vec::new(),
             met: BTreeSet::new(),
             sequences: Vec::new(),
@@ -77,7 +85,12 @@ impl Data {
     /// The next section, or None after the last one. Rows of the section before that were not read are passed over.
     pub fn next_section(&mut self) -> Result<Option<Section>> {
         let script = match &mut self.source {
-            Source::Rows { section, .. } => return Ok(section.take()),
+            Source::Rows { bytes, parts, section } => {
+                let several = bytes.is_some() || parts.len() > 1;
+                let Some(part) = parts.pop_front() else { return Ok(None) };
+                *bytes = Some(Bytes::open(&part)?);
+                return Ok(Some(Section { file: several.then_some(part.path), ..section.clone() }));
+            }
             Source::Script(script) => script,
         };
         loop {
@@ -94,7 +107,7 @@ impl Data {
                     {
                         self.met.insert(table);
                         let copy = CopyOptions { encoding: self.encoding.clone(), ..CopyOptions::default() };
-                        return Ok(Some(Section { columns: Some(columns), csv: false, copy }));
+                        return Ok(Some(Section { columns: Some(columns), csv: false, copy, file: None }));
                     }
                 }
                 Piece::Statement(text) => {
@@ -124,11 +137,9 @@ impl Data {
                 Err(error) => Err(script.source_mut().cause(&error)),
             },
             Source::Rows { bytes, .. } => {
+                let Some(bytes) = bytes else { return Ok(false) };
                 chunk.resize(BLOCK, 0);
-                let read = bytes.read(chunk).map_err(|e| {
-                    Problem::new("58030", "could not read the backup")
-                        .detail(format!("The operating system says: {e}."))
-                })?;
+                let read = bytes.read(chunk).map_err(|e| bytes.unread(&e))?;
                 chunk.truncate(read);
                 Ok(read > 0)
             }
@@ -144,7 +155,7 @@ impl Data {
     pub fn finish(self) -> Result<Vec<SequenceState>> {
         match self.source {
             Source::Script(script) => script.into_source().finish()?,
-            Source::Rows { mut bytes, .. } => bytes.finish()?,
+            Source::Rows { bytes, .. } => bytes.map_or(Ok(()), |mut b| b.finish())?,
         }
         Ok(self.states)
     }

@@ -1,5 +1,6 @@
 //! A backup's file or directory: may it be read, and what is it?
 
+use super::compressed::Decompressed;
 use crate::pg::error::Result;
 use foreshard_core::backup::format::{Compression, Content, HEAD, sniff};
 use foreshard_core::model::Problem;
@@ -13,19 +14,33 @@ pub fn open(path: &str) -> Result<File> {
     File::open(path).map_err(|e| unreadable(path, &e).into())
 }
 
-/// The format that the content shows; `declared` where the user said it.
+/// A file that a backup consists of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    pub path: String,
+    /// Of the file as a whole.
+    pub compression: Option<Compression>,
+}
+
+/// The format that the content shows, `declared` where the user said it, and the files that it is in.
 ///
 /// # Errors
 /// 58P01, 42501 or 58030 when it cannot be read; 22P04 when it is no backup; 22023 when it is not what was declared.
-pub fn format(path: &str, declared: Option<BackupFormat>) -> Result<BackupFormat> {
+pub fn format(path: &str, declared: Option<BackupFormat>) -> Result<(BackupFormat, Vec<Part>)> {
     if !Path::new(path).is_absolute() {
         return Err(Problem::new("22023", format!("the backup's path \"{path}\" is not absolute"))
             .detail("The server reads the file, and its working directory is the data directory.")
             .hint("Write the full path, as the server sees it.")
             .into());
     }
-    let meta = std::fs::metadata(path).map_err(|e| unreadable(path, &e))?;
-    let found = if meta.is_dir() { directory(path)? } else { content(path, declared)? };
+    let mut parts = Vec::new();
+    let mut found = None;
+    for path in matching(path, declared)? {
+        let meta = std::fs::metadata(&path).map_err(|e| unreadable(&path, &e))?;
+        let (format, compression) = if meta.is_dir() { (directory(&path)?, None) } else { content(&path, declared)? };
+        found = format;
+        parts.push(Part { path, compression });
+    }
     match (declared, found) {
         (Some(declared), Some(found)) if declared != found => {
             Err(Problem::new("22023", format!("the backup \"{path}\" is not of the format {}", name(declared)))
@@ -33,12 +48,41 @@ pub fn format(path: &str, declared: Option<BackupFormat>) -> Result<BackupFormat
                 .hint("Leave \"format\" out of the config: it is found out from the content.")
                 .into())
         }
-        (Some(format), _) | (None, Some(format)) => Ok(format),
+        (Some(format), _) | (None, Some(format)) => Ok((format, parts)),
         (None, None) => Err(Problem::new("22P04", format!("\"{path}\" is no backup that foreshard knows"))
             .detail("It is no archive of pg_dump (custom, directory, tar) and no SQL script.")
             .hint("For a file of rows, say {\"format\": \"csv\"} or \"text\", and which table it is like: {\"like\": \"schema.table\"}.")
             .into()),
     }
+}
+
+/// The files that a path with wildcards means, in the order of their names; any other path means itself.
+fn matching(path: &str, declared: Option<BackupFormat>) -> Result<Vec<String>> {
+    if !path.contains(['*', '?', '[']) || Path::new(path).exists() {
+        return Ok(vec![path.to_owned()]);
+    }
+    if !matches!(declared, Some(BackupFormat::Csv | BackupFormat::Text)) {
+        return Err(Problem::new("22023", format!("the backup's path \"{path}\" has wildcards"))
+            .detail("Only files of rows can be several.")
+            .hint("For files of rows, say {\"format\": \"csv\"} or \"text\", and which table they are like: {\"like\": \"schema.table\"}.")
+            .into());
+    }
+    let wrong = |e: String| {
+        Problem::new("22023", format!("the backup's path \"{path}\" is no pattern"))
+            .detail(format!("{e}."))
+            .hint("A pattern has * for any characters, ? for one, and [abc] for one of several.")
+    };
+    let mut found = Vec::new();
+    for path in glob::glob(path).map_err(|e| wrong(e.to_string()))? {
+        let path = path.map_err(|e| unreadable(&e.path().to_string_lossy(), e.error()))?;
+        found.push(path.into_os_string().into_string().map_err(|_| wrong("A file\'s name is not UTF-8".to_owned()))?);
+    }
+    if found.is_empty() {
+        return Err(Problem::new("58P01", format!("no file matches \"{path}\""))
+            .hint("The path is seen from the server, not from the client.")
+            .into());
+    }
+    Ok(found)
 }
 
 fn directory(path: &str) -> Result<Option<BackupFormat>> {
@@ -55,36 +99,62 @@ fn directory(path: &str) -> Result<Option<BackupFormat>> {
     }
 }
 
-/// None for rows without a mark of their own (CSV, COPY text), when the user declared them.
-fn content(path: &str, declared: Option<BackupFormat>) -> Result<Option<BackupFormat>> {
-    let mut head = Vec::with_capacity(HEAD);
-    open(path)?.take(HEAD as u64).read_to_end(&mut head).map_err(|e| unreadable(path, &e))?;
+/// The format is None for rows without a mark of their own (CSV, COPY text), when the user declared them.
+fn content(path: &str, declared: Option<BackupFormat>) -> Result<(Option<BackupFormat>, Option<Compression>)> {
+    let head = head(open(path)?).map_err(|e| unreadable(path, &e))?;
+    let (found, compression) = match sniff(&head) {
+        Some(Content::Compressed(compression)) => (inside(path, compression)?, Some(compression)),
+        found => (found, None),
+    };
     if matches!(declared, Some(BackupFormat::Csv | BackupFormat::Text)) {
-        return Ok(None);
+        return Ok((None, compression));
     }
-    match sniff(&head) {
-        Some(Content::Backup(BackupFormat::Directory)) => {
+    match (found, compression) {
+        (Some(Content::Backup(BackupFormat::Directory)), None) => {
             Err(Problem::new("22P04", format!("\"{path}\" is the table of contents of a directory backup"))
                 .hint("Name the directory that it is in.")
                 .into())
         }
-        Some(Content::Backup(found)) => Ok(Some(found)),
-        Some(Content::Compressed(compression)) => {
+        (Some(Content::Backup(BackupFormat::Plain)), _) => Ok((Some(BackupFormat::Plain), compression)),
+        (Some(Content::Backup(found)), None) => Ok((Some(found), None)),
+        (Some(_), Some(compression)) => {
             let program = match compression {
                 Compression::Gzip => "gunzip",
                 Compression::Zstd => "unzstd",
                 Compression::Lz4 => "unlz4",
             };
-            Err(Problem::new("0A000", format!("\"{path}\" is compressed as a whole"))
-                .detail("Archives that pg_dump compresses itself are read as they are; a file compressed afterwards is not.")
+            Err(Problem::new("0A000", format!("\"{path}\" is an archive that is compressed as a whole"))
+                .detail(
+                    "pg_restore reads archives that pg_dump compresses itself; one compressed afterwards it does not.",
+                )
                 .hint(format!("Decompress it with {program} first."))
                 .into())
         }
-        None if head.is_empty() => {
+        (None, None) if head.is_empty() => {
             Err(Problem::new("22P04", format!("the backup \"{path}\" is empty")).hint("Take the backup again.").into())
         }
-        None => Ok(None),
+        (None | Some(Content::Compressed(_)), _) => Ok((None, compression)),
     }
+}
+
+fn head(file: impl Read) -> std::io::Result<Vec<u8>> {
+    let mut head = Vec::with_capacity(HEAD);
+    file.take(HEAD as u64).read_to_end(&mut head)?;
+    Ok(head)
+}
+
+/// What a compressed file shows at its beginning.
+fn inside(path: &str, compression: Compression) -> Result<Option<Content>> {
+    let mut file = Decompressed::open(open(path)?, compression).map_err(|e| unreadable(path, &e))?;
+    match head(&mut file) {
+        Ok(head) => Ok(sniff(&head)),
+        Err(error) => Err(file.problem(&error).into()),
+    }
+}
+
+/// A file that could be opened and not be read.
+pub(super) fn unread(error: &std::io::Error) -> Problem {
+    Problem::new("58030", "could not read the backup").detail(format!("The operating system says: {error}."))
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> Problem {

@@ -1,9 +1,10 @@
 //! A backup, whatever its format: what it defines, and its rows.
 //!
 //! Archives are read through the server's own pg_restore, which knows every format and compression; its output and a
-//! plain dump are the same SQL script to us. Rows can be read as often as wanted: once for the profile, once for the load.
+//! plain dump, be it compressed, are the same SQL script to us. Rows without a script may be in several files. Rows can be read as often as wanted: once for the profile, once for the load.
 
 mod child;
+mod compressed;
 mod data;
 mod file;
 mod sizes;
@@ -15,7 +16,9 @@ use super::catalog;
 use super::definition::{Definitions, Reader, like_table};
 use super::error::{Error, Result};
 use child::PgRestore;
+use compressed::Decompressed;
 use data::copy_header;
+use file::Part;
 use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use foreshard_core::model::{Config, Problem, TableName};
@@ -25,6 +28,8 @@ use std::io::{Read, Seek, SeekFrom};
 #[derive(Debug)]
 pub struct Backup {
     path: String,
+    /// The files that the path means: several only for files of rows.
+    parts: Vec<Part>,
     format: BackupFormat,
     copy: CopyOptions,
     like: Option<TableName>,
@@ -35,6 +40,7 @@ pub struct Backup {
 enum Bytes {
     Child(PgRestore),
     File(File),
+    Compressed(Decompressed),
 }
 
 impl Read for Bytes {
@@ -45,6 +51,10 @@ impl Read for Bytes {
                 pgrx::check_for_interrupts!();
                 file.read(buffer)
             }
+            Self::Compressed(file) => {
+                pgrx::check_for_interrupts!();
+                file.read(buffer)
+            }
         }
     }
 }
@@ -52,24 +62,41 @@ impl Read for Bytes {
 impl Seek for Bytes {
     fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
         match self {
-            Self::Child(_) => Err(std::io::ErrorKind::Unsupported.into()),
+            Self::Child(_) | Self::Compressed(_) => Err(std::io::ErrorKind::Unsupported.into()),
             Self::File(file) => file.seek(to),
         }
     }
 }
 
 impl Bytes {
+    fn open(part: &Part) -> Result<Self> {
+        let file = file::open(&part.path)?;
+        Ok(match part.compression {
+            None => Self::File(file),
+            Some(compression) => Self::Compressed(Decompressed::open(file, compression).map_err(|e| file::unread(&e))?),
+        })
+    }
+
+    /// Why reading failed.
+    fn unread(&self, error: &std::io::Error) -> Problem {
+        match self {
+            Self::Compressed(file) => file.problem(error),
+            Self::Child(_) | Self::File(_) => file::unread(error),
+        }
+    }
+
     /// After the last byte: did the source end well?
     fn finish(&mut self) -> Result<()> {
         match self {
             Self::Child(child) => child.finish(),
-            Self::File(_) => Ok(()),
+            Self::File(_) | Self::Compressed(_) => Ok(()),
         }
     }
 
     /// The cause of a script's error: a child that failed cuts its output off, and knows why.
     fn cause(&mut self, error: &ScriptError) -> Error {
         match error {
+            ScriptError::Io(io) => self.unread(io).into(),
             ScriptError::TruncatedData { .. }
             | ScriptError::TruncatedStatement { .. }
             | ScriptError::TruncatedDump { .. } => self.finish().err().unwrap_or_else(|| error.problem().into()),
@@ -90,7 +117,7 @@ impl Backup {
                 .hint("Ask a superuser: GRANT pg_read_server_files TO this role.")
                 .into());
         }
-        let format = file::format(path, config.format)?;
+        let (format, parts) = file::format(path, config.format)?;
         let like = config.like.as_deref().map(|name| catalog::resolve_name(name, schema)).transpose()?;
         let rows_only = matches!(format, BackupFormat::Csv | BackupFormat::Text);
         match (&like, rows_only) {
@@ -102,7 +129,7 @@ impl Backup {
                 .detail(format!("A backup of the format {} brings the table's definition along.", file::name(format)))
                 .hint("Leave \"like\" out, or use \"source\" to name the table in the backup.")
                 .into()),
-            _ => Ok(Self { path: path.to_owned(), format, copy: config.copy.clone(), like }),
+            _ => Ok(Self { path: path.to_owned(), parts, format, copy: config.copy.clone(), like }),
         }
     }
 
@@ -152,8 +179,7 @@ impl Backup {
     /// Opens the rows of `tables` (the table and its partitions) and the states of `sequences`.
     pub fn data(&self, tables: &[TableName], sequences: &[TableName], encoding: Option<&str>) -> Result<Data> {
         if self.like.is_some() {
-            let file = file::open(&self.path)?;
-            return Ok(Data::rows(Bytes::File(file), self.format, self.copy.clone()));
+            return Ok(Data::rows(self.parts.clone(), self.format, self.copy.clone()));
         }
         let mut arguments = vec!["--data-only".to_owned()];
         for table in tables.iter().chain(sequences) {
@@ -164,8 +190,8 @@ impl Backup {
     }
 
     fn script(&self, arguments: &[String]) -> Result<ScriptReader<Bytes>> {
-        let bytes = match self.format {
-            BackupFormat::Plain => Bytes::File(file::open(&self.path)?),
+        let bytes = match (self.format, self.parts.first()) {
+            (BackupFormat::Plain, Some(part)) => Bytes::open(part)?,
             _ => Bytes::Child(PgRestore::start(&self.path, arguments)?),
         };
         Ok(ScriptReader::new(bytes))

@@ -39,7 +39,7 @@ pub fn load(mut data: Data, target: &TableName, columns: &[LoadColumn], verify: 
     while let Some(section) = data.next_section()? {
         let tee = Tee::new(&section, columns, verify)?;
         let feeding = Feeding::begin(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, ended: false });
-        rows += named_by_line(|| copy(target, &section))?;
+        rows += named_by_line(section.file.as_deref(), || copy(target, &section))?;
         let Some(feed) = feeding.end() else {
             return Err(Problem::new("XX000", "the source of COPY is gone").into());
         };
@@ -193,7 +193,7 @@ unsafe extern "C-unwind" fn next_bytes(out: *mut c_void, _at_least: c_int, at_mo
 
 /// Runs COPY; its ERROR comes back as a problem whose detail says where in the rows it was. COPY says that in the
 /// CONTEXT of its error, which pgrx drops on the way: it is read where it is made.
-fn named_by_line(copy: impl FnOnce() -> u64) -> Result<u64> {
+fn named_by_line(file: Option<&str>, copy: impl FnOnce() -> u64) -> Result<u64> {
     #[pgrx::pg_guard]
     unsafe extern "C-unwind" fn note(place: *mut c_void) {
         // SAFETY: called while an error is being reported, after COPY's own callback, with the pointer given below. The
@@ -230,7 +230,8 @@ fn named_by_line(copy: impl FnOnce() -> u64) -> Result<u64> {
     outcome.map_err(|mut problem| {
         // A callback that failed has not put its source back: then it is the backup, not a row of it.
         if let Some(place) = place.filter(|_| FEED.lock().is_some()) {
-            let place = place.lines().next().unwrap_or_default();
+            let line = place.lines().next().unwrap_or_default();
+            let place = file.map_or_else(|| line.to_owned(), |file| format!("{line} of \"{file}\""));
             problem.detail = Some(match problem.detail {
                 Some(detail) => format!("{detail} At {place}."),
                 None => format!("At {place}."),
