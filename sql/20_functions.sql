@@ -30,6 +30,14 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'replay_wrapper';
 COMMENT ON FUNCTION foreshard.replay(pg_catalog.int8, pg_catalog.jsonb) IS
     'runs the logged statements on a sharded sample of the backup: what a plan predicts of them beside what they met';
 
+CREATE FUNCTION foreshard._running()
+RETURNS TABLE (pid pg_catalog.int4, target pg_catalog.text, role pg_catalog.oid, started_at pg_catalog.timestamptz, phase pg_catalog.text,
+               phase_started_at pg_catalog.timestamptz, rows pg_catalog.int8, bytes pg_catalog.int8, bytes_total pg_catalog.int8,
+               message pg_catalog.text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'running_wrapper';
+COMMENT ON FUNCTION foreshard._running() IS
+    'restores under way in this database, of the roles that the caller may see; the view foreshard.jobs shows them';
+
 CREATE FUNCTION foreshard.verify_table(relation pg_catalog.regclass)
 RETURNS TABLE (shard pg_catalog.regclass, node pg_catalog.text, rows pg_catalog.int8, misplaced_rows pg_catalog.int8,
                checksum pg_catalog.text, ok pg_catalog.bool)

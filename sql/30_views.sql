@@ -15,8 +15,20 @@ FROM foreshard._plans;
 COMMENT ON VIEW foreshard.plans IS 'stored plans; foreshard.explain(plan_id) tells one in words';
 
 CREATE VIEW foreshard.jobs AS
-SELECT id AS job_id, kind, target, state, plan_id, started_by, started_at, finished_at, rows, bytes, message
-FROM foreshard._jobs;
+SELECT id AS job_id, kind, target, state, plan_id, started_by, started_at, finished_at, rows, bytes, message,
+       NULL::pg_catalog.int4 AS pid, NULL::pg_catalog.text AS phase, NULL::pg_catalog.int8 AS bytes_total,
+       NULL::pg_catalog.int8 AS bytes_per_second, NULL::pg_catalog.interval AS remaining
+FROM foreshard._jobs
+UNION ALL
+-- Under way: rows and bytes of the phase. A number is given when it is done.
+SELECT NULL, 'restore', r.target, 'running', NULL, pg_catalog.pg_get_userbyid(r.role), r.started_at, NULL, r.rows, r.bytes, r.message,
+       r.pid, r.phase, r.bytes_total, (r.bytes OPERATOR(pg_catalog./) s.gone)::pg_catalog.int8,
+       CASE WHEN r.bytes OPERATOR(pg_catalog.>) 0 AND r.bytes_total OPERATOR(pg_catalog.>=) r.bytes
+            THEN pg_catalog.make_interval(secs => pg_catalog.round(
+                (r.bytes_total OPERATOR(pg_catalog.-) r.bytes) OPERATOR(pg_catalog.*) s.gone OPERATOR(pg_catalog./) r.bytes)) END
+FROM foreshard._running() AS r,
+     LATERAL (SELECT GREATEST(extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.phase_started_at), 0.001)::pg_catalog.float8)
+     AS s (gone);
 COMMENT ON VIEW foreshard.jobs IS 'long pieces of work, done or under way';
 
 CREATE VIEW foreshard.shards AS

@@ -15,6 +15,7 @@ mod nodes;
 pub mod parse;
 mod precheck;
 mod prepare;
+mod progress;
 pub mod quals;
 pub mod querylog;
 pub mod replay;

@@ -9,7 +9,7 @@ use super::definition::{Definition, Definitions};
 use super::error::Result;
 use super::ffi::{Session, interrupts};
 use super::request::{Request, keep};
-use super::{catalog, claim, ledger, load, nodes, parse, precheck, querylog};
+use super::{catalog, claim, ledger, load, nodes, parse, precheck, progress, querylog};
 use foreshard_core::model::config::Switch;
 use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::words::counted;
@@ -133,10 +133,12 @@ fn make_plan(
     let profile = match (request.config.profile, definition) {
         (Switch::On, Some(definition)) => {
             let data = backup.data(&definitions.data_tables(source), &[], definitions.encoding.as_deref())?;
+            progress::phase(progress::Phase::Profiling);
             Some(load::profile(data, &definition.table)?)
         }
         _ => None,
     };
+    progress::phase(progress::Phase::Planning);
     pgrx::debug1!("analysing {} log entries over {} tables", log.entries.len(), schema.tables.len());
     let mut workload = log.analyze(&schema, &request.config);
     pgrx::debug1!("planning {source} by {} statements", workload.statements.len());

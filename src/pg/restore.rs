@@ -8,7 +8,7 @@ use super::ledger::{self, Restored};
 use super::load::{self, Loaded};
 use super::prepare::{Prepared, prepare};
 use super::request::Request;
-use super::{catalog, claim};
+use super::{catalog, claim, progress};
 use foreshard_core::backup::checksum::Checksum;
 use foreshard_core::model::config::Verify;
 use foreshard_core::model::{Plan, Problem, TableName};
@@ -29,6 +29,7 @@ pub struct Outcome {
 pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
     let begun = Instant::now();
     claim::take(&request.target)?;
+    let _shown = progress::begin(&request.target.to_string(), &request.backup);
     let prepared = prepare(request, session)?;
     let blueprint = prepared.blueprint()?;
     let builder = Builder::new(&blueprint);
@@ -36,6 +37,7 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
     for note in &plan.notes {
         pgrx::notice!("{} {} {}: {}", note.kind, note.object, note.what, note.because);
     }
+    progress::phase(progress::Phase::Creating);
     builder.run(Phase::BeforeLoad)?;
     // An archive's points in time name their zone, and their texts must not depend on who restores it.
     let rows_only = prepared.backup.like().is_some();
@@ -49,16 +51,20 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         &definition.sequences,
         prepared.definitions.encoding.as_deref(),
     )?;
+    progress::phase(progress::Phase::Loading);
     let loaded = load::load(data, &request.target, &columns, request.config.verify)?;
     all_sections(&prepared, &loaded)?;
+    progress::phase(progress::Phase::Verifying);
     let mut checksum = verify(&request.target, &columns, &loaded, request.config.verify)?;
     if rows_only && checksum.is_some() {
         // The rows were read in the caller's time zone; the ledger keeps what verify_table will find.
         let _zone = Pinned::new(&[("timezone", "UTC")]);
         checksum = Some(stored(&request.target, &columns)?);
     }
+    progress::phase(progress::Phase::Finishing);
     builder.run(Phase::AfterLoad)?;
     set_sequences(&blueprint, &loaded)?;
+    progress::phase(progress::Phase::Analyzing);
     Spi::run(&format!("ANALYZE {}", quote_table(&request.target)))?;
     let shards: Vec<TableName> = plan.layout.shards.iter().map(|s| blueprint.shard_name(s.ordinal)).collect();
     let job_id = ledger::record_restore(&Restored {

@@ -90,6 +90,7 @@ fn unsafe_code_stays_where_it_is_expected() {
         "pg/load/copy.rs",
         "pg/load/verify.rs",
         "pg/nodes.rs",
+        "pg/progress.rs",
         "pg/replay/execute.rs",
         "pg/replay/facts.rs",
         "pg/replay/guard.rs",

@@ -12,6 +12,8 @@ traces() {
     sql main "SELECT count(*) FROM foreshard._tables"
     sql main "SELECT count(*) FROM foreshard._shards"
     sql main "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'"
+    # What shows a restore that is under way.
+    sql main "SELECT count(*) FROM pg_ls_dir('base/pgsql_tmp', true, false) AS f WHERE f LIKE '%foreshard%'"
     # Files that belong to no relation.
     sql main "SELECT string_agg(f, ' ') FROM pg_ls_dir('base/' || (SELECT oid FROM pg_database
               WHERE datname = current_database())) f WHERE f ~ '^[0-9]+\$' AND pg_filenode_relation(0, f::oid) IS NULL"

@@ -11,6 +11,7 @@ use super::reading::{Reading, cannot_compare, places};
 use crate::pg::archive::{Data, Section, SequenceState};
 use crate::pg::error::Result;
 use crate::pg::ffi::{cstring, problem_of};
+use crate::pg::progress;
 use foreshard_core::backup::checksum::{Checksum, RowHasher};
 use foreshard_core::backup::rows::Row;
 use foreshard_core::model::config::Verify;
@@ -96,7 +97,9 @@ unsafe impl Send for Feed {}
 impl Feed {
     fn fill(&mut self, out: &mut [u8]) -> Result<usize> {
         if self.offset == self.block.len() && !self.ended {
+            let before = self.tee.checksum.rows;
             self.tee.see(&self.block)?;
+            progress::advance(self.block.len(), self.tee.checksum.rows - before);
             self.offset = 0;
             if !self.data.next_chunk(&mut self.block)? {
                 self.block.clear();

@@ -3,7 +3,7 @@
 use super::{LoadColumn, encoding};
 use crate::pg::archive::{Data, Section};
 use crate::pg::error::Result;
-use crate::pg::ffi;
+use crate::pg::{ffi, progress};
 use foreshard_core::backup::profile::{Profiler, ValueOrder};
 use foreshard_core::backup::rows::{RowFormat, RowReader};
 use foreshard_core::model::config::BackupFormat;
@@ -88,6 +88,7 @@ pub fn profile(mut data: Data, table: &Table) -> Result<TableProfile> {
         };
         while data.next_chunk(&mut chunk)? {
             reading.push(&chunk, &mut look)?;
+            progress::advance(chunk.len(), 0);
         }
         reading.finish(&mut look)?;
     }

@@ -5,6 +5,7 @@ use super::LoadColumn;
 use super::canonical::Canonical;
 use crate::pg::error::Result;
 use crate::pg::ffi::{cstring, quote_ident, quote_table};
+use crate::pg::progress;
 use foreshard_core::backup::checksum::{Checksum, RowHasher};
 use foreshard_core::model::{Problem, TableName};
 use pgrx::{PgMemoryContexts, check_for_interrupts, pg_sys};
@@ -50,6 +51,7 @@ pub fn content(shard: &TableName, columns: &[LoadColumn], constraint: Option<&st
                 }
             });
             batch_context.reset();
+            progress::advance(0, rows);
             pg_sys::SPI_freetuptable(pg_sys::SPI_tuptable);
         }
         pg_sys::SPI_cursor_close(portal);

@@ -1,0 +1,38 @@
+//! foreshard._running, which the view foreshard.jobs shows.
+
+use crate::pg::progress;
+use pgrx::prelude::*;
+
+#[pg_extern(sql = false)]
+#[allow(clippy::type_complexity)]
+fn running() -> TableIterator<
+    'static,
+    (
+        name!(pid, i32),
+        name!(target, String),
+        name!(role, pg_sys::Oid),
+        name!(started_at, TimestampWithTimeZone),
+        name!(phase, String),
+        name!(phase_started_at, TimestampWithTimeZone),
+        name!(rows, i64),
+        name!(bytes, i64),
+        name!(bytes_total, Option<i64>),
+        name!(message, String),
+    ),
+> {
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    TableIterator::new(progress::all().into_iter().filter_map(move |r| {
+        Some((
+            r.pid,
+            r.target,
+            pg_sys::Oid::from(r.role),
+            TimestampWithTimeZone::try_from(r.started_at).ok()?,
+            r.phase,
+            TimestampWithTimeZone::try_from(r.phase_started_at).ok()?,
+            signed(r.rows),
+            signed(r.bytes),
+            r.bytes_total.map(signed),
+            format!("restoring from {}", r.backup),
+        ))
+    }))
+}

@@ -1,0 +1,183 @@
+//! What a restore is doing, for other sessions to see while its transaction is open.
+//!
+//! Rows that it would write are seen only after it commits, and shared memory is had only by a preloaded library. So it is
+//! written into a small file among the server's temporary files: these are removed after a crash by the server itself.
+//! Progress is no part of the work: what goes wrong with the file is passed over.
+#![allow(unsafe_code)]
+
+use parking_lot::{Mutex, const_mutex};
+use pgrx::pg_sys;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::sync::Once;
+use std::time::{Duration, Instant};
+
+/// The server's directory of temporary files, from its data directory, and the prefix of what it removes there.
+const DIRECTORY: &str = "base/pgsql_tmp";
+const PREFIX: &str = "pgsql_tmp_foreshard_";
+/// Time between two looks that somebody takes. Assumed.
+const EVERY: Duration = Duration::from_millis(250);
+
+/// One piece of work under way.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Running {
+    pub pid: i32,
+    pub database: u32,
+    pub role: u32,
+    pub target: String,
+    pub backup: String,
+    pub phase: String,
+    /// Microseconds of the server's clock (since 2000).
+    pub started_at: i64,
+    pub phase_started_at: i64,
+    pub rows: u64,
+    pub bytes: u64,
+    /// Of this phase, where known.
+    pub bytes_total: Option<u64>,
+}
+
+struct Shown {
+    running: Running,
+    /// Bytes that the rows' first reading had.
+    profiled: Option<u64>,
+    written: Instant,
+}
+
+static SHOWN: Mutex<Option<Shown>> = const_mutex(None);
+
+/// The time in which something is shown; it ends with an ERROR as well. A restore inside a restore is not shown.
+#[derive(Debug)]
+pub struct Showing {
+    outermost: bool,
+}
+
+impl Drop for Showing {
+    fn drop(&mut self) {
+        if self.outermost {
+            *SHOWN.lock() = None;
+            remove();
+        }
+    }
+}
+
+/// Begins to show a restore.
+pub fn begin(target: &str, backup: &str) -> Showing {
+    static AT_EXIT: Once = Once::new();
+    let mut shown = SHOWN.lock();
+    if shown.is_some() {
+        return Showing { outermost: false };
+    }
+    // A session that is terminated does not come back from its work.
+    // SAFETY: a callback of the right type that takes no lock and touches no memory of the server.
+    AT_EXIT.call_once(|| unsafe { pg_sys::on_proc_exit(Some(at_exit), pg_sys::Datum::from(0)) });
+    let now = now();
+    // SAFETY: reads plain variables of the backend.
+    let (pid, database, role) = unsafe { (pg_sys::MyProcPid, pg_sys::MyDatabaseId, pg_sys::GetUserId()) };
+    let running = Running {
+        pid,
+        database: database.to_u32(),
+        role: role.to_u32(),
+        target: target.to_owned(),
+        backup: backup.to_owned(),
+        phase: "starting".to_owned(),
+        started_at: now,
+        phase_started_at: now,
+        rows: 0,
+        bytes: 0,
+        bytes_total: None,
+    };
+    write(&running);
+    *shown = Some(Shown { running, profiled: None, written: Instant::now() });
+    Showing { outermost: true }
+}
+
+/// What a restore does, one after the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    Profiling,
+    Planning,
+    Creating,
+    Loading,
+    Verifying,
+    /// Indexes, constraints, triggers: all that is made after the rows are there.
+    Finishing,
+    Analyzing,
+}
+
+/// The next phase begins.
+pub fn phase(phase: Phase) {
+    if let Some(shown) = SHOWN.lock().as_mut() {
+        let running = &mut shown.running;
+        if running.phase == format!("{:?}", Phase::Profiling).to_lowercase() {
+            shown.profiled = Some(running.bytes);
+        }
+        running.phase = format!("{phase:?}").to_lowercase();
+        (running.phase_started_at, running.rows, running.bytes) = (now(), 0, 0);
+        running.bytes_total = shown.profiled.filter(|_| phase == Phase::Loading);
+        write(running);
+        shown.written = Instant::now();
+    }
+}
+
+/// More of the phase is done.
+pub fn advance(bytes: usize, rows: u64) {
+    if let Some(shown) = SHOWN.lock().as_mut() {
+        shown.running.bytes += bytes as u64;
+        shown.running.rows += rows;
+        if shown.written.elapsed() >= EVERY {
+            write(&shown.running);
+            shown.written = Instant::now();
+        }
+    }
+}
+
+/// What is under way in this database and the caller may see: the work of roles that it is a member of, all of it for
+/// members of pg_read_all_stats.
+pub fn all() -> Vec<Running> {
+    let Ok(files) = std::fs::read_dir(DIRECTORY) else { return Vec::new() };
+    let read = |file: std::io::Result<std::fs::DirEntry>| {
+        let file = file.ok()?;
+        file.file_name().to_str()?.strip_prefix(PREFIX)?.parse::<i32>().ok()?;
+        serde_json::from_slice::<Running>(&std::fs::read(file.path()).ok()?).ok()
+    };
+    // SAFETY: look-ups of a running backend and of roles.
+    let visible = |running: &Running| unsafe {
+        let user = pg_sys::GetUserId();
+        let sees = |role: u32| pg_sys::has_privs_of_role(user, pg_sys::Oid::from(role));
+        running.database == pg_sys::MyDatabaseId.to_u32()
+            && !pg_sys::BackendPidGetProc(running.pid).is_null()
+            && (sees(running.role) || sees(pg_sys::ROLE_PG_READ_ALL_STATS))
+    };
+    let mut found: Vec<Running> = files.filter_map(read).filter(visible).collect();
+    found.sort_by_key(|r| (r.started_at, r.pid));
+    found
+}
+
+/// By another name first, so that nobody reads half of it.
+fn write(running: &Running) {
+    let Ok(text) = serde_json::to_vec(running) else { return };
+    let path = path();
+    let unfinished = path.with_extension("new");
+    if std::fs::write(&unfinished, &text).is_err() && std::fs::create_dir(DIRECTORY).is_ok() {
+        let _ = std::fs::write(&unfinished, &text);
+    }
+    let _ = std::fs::rename(unfinished, path);
+}
+
+fn remove() {
+    let _ = std::fs::remove_file(path());
+}
+
+fn path() -> PathBuf {
+    PathBuf::from(DIRECTORY).join(format!("{PREFIX}{}", std::process::id()))
+}
+
+fn now() -> i64 {
+    // SAFETY: reads the clock.
+    unsafe { pg_sys::GetCurrentTimestamp() }
+}
+
+#[pgrx::pg_guard]
+unsafe extern "C-unwind" fn at_exit(_code: std::ffi::c_int, _argument: pg_sys::Datum) {
+    remove();
+}
