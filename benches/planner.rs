@@ -116,6 +116,7 @@ fn main() {
             serves: Vec::new(),
             active: true,
             free_bytes: None,
+            measured: None,
         };
         let (nodes, config, sizes) = (["a", "b"].map(node), Config::default(), BTreeMap::new());
         let begun = Instant::now();

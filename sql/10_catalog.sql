@@ -17,6 +17,24 @@ CREATE TABLE foreshard._nodes (
 );
 COMMENT ON TABLE foreshard._nodes IS 'places where shards live: a tablespace of this server or a foreign server';
 
+-- Of another server after a dump and restore: then it says nothing of this one.
+CREATE TABLE foreshard._calibrations (
+    node                      pg_catalog.text PRIMARY KEY REFERENCES foreshard._nodes ON DELETE CASCADE,
+    calibrated_at             pg_catalog.timestamptz NOT NULL,
+    calibrated_by             pg_catalog.name NOT NULL,
+    server_version            pg_catalog.text NOT NULL,
+    system_identifier         pg_catalog.int8 NOT NULL,
+    reads_per_second          pg_catalog.float8,
+    writes_per_second         pg_catalog.float8,
+    scan_mb_per_second        pg_catalog.float8,
+    copy_rows_per_second      pg_catalog.float8,
+    copy_mb_per_second        pg_catalog.float8,
+    planning_us_per_partition pg_catalog.float8,
+    clients                   pg_catalog.float8,
+    details                   pg_catalog.jsonb NOT NULL
+);
+COMMENT ON TABLE foreshard._calibrations IS 'what foreshard.calibrate last measured of each node';
+
 CREATE TABLE foreshard._plans (
     id         pg_catalog.int8 GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     made_at    pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
@@ -70,6 +88,7 @@ CREATE TABLE foreshard._shards (
 COMMENT ON TABLE foreshard._shards IS 'the shards of restored tables and the nodes that they were placed on';
 
 SELECT pg_catalog.pg_extension_config_dump('foreshard._nodes', '');
+SELECT pg_catalog.pg_extension_config_dump('foreshard._calibrations', '');
 SELECT pg_catalog.pg_extension_config_dump('foreshard._plans', '');
 SELECT pg_catalog.pg_extension_config_dump('foreshard._plans_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('foreshard._jobs', '');

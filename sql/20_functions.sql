@@ -61,3 +61,9 @@ COMMENT ON FUNCTION foreshard.alter_node(pg_catalog.text, pg_catalog.float8, pg_
 CREATE FUNCTION foreshard.remove_node(name pg_catalog.text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'remove_node_wrapper';
 COMMENT ON FUNCTION foreshard.remove_node(pg_catalog.text) IS 'forgets a node that has no shards';
+
+CREATE FUNCTION foreshard.calibrate(node pg_catalog.text, config pg_catalog.jsonb DEFAULT '{}')
+RETURNS TABLE (measure pg_catalog.text, value pg_catalog.float8, unit pg_catalog.text, note pg_catalog.text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'calibrate_wrapper';
+COMMENT ON FUNCTION foreshard.calibrate(pg_catalog.text, pg_catalog.jsonb) IS
+    'measures for some seconds what a node bears, in scratch tables of which nothing stays; the next plan follows it';

@@ -1,8 +1,13 @@
 -- What people look at. Tables that were dropped since are left out, and shards that were dropped or detached.
 
 CREATE VIEW foreshard.nodes AS
-SELECT name, tablespace, server, capacity, zone, serves, active, added_at FROM foreshard._nodes;
-COMMENT ON VIEW foreshard.nodes IS 'places where shards live';
+SELECT n.name, n.tablespace, n.server, n.capacity, n.zone, n.serves, n.active, n.added_at,
+       c.reads_per_second, c.writes_per_second, c.scan_mb_per_second, c.copy_rows_per_second, c.copy_mb_per_second,
+       c.planning_us_per_partition, c.clients, c.calibrated_at, c.calibrated_by, c.server_version
+FROM foreshard._nodes n
+LEFT JOIN foreshard._calibrations c ON c.node OPERATOR(pg_catalog.=) n.name
+    AND c.system_identifier OPERATOR(pg_catalog.=) (SELECT s.system_identifier FROM pg_catalog.pg_control_system() s);
+COMMENT ON VIEW foreshard.nodes IS 'places where shards live, and what was measured of them on this server';
 
 CREATE VIEW foreshard.plans AS
 SELECT id AS plan_id, made_at, made_by, target, backup,

@@ -23,6 +23,7 @@ fn planned(schema: &Schema, log: &[LogEntry], config: &Config, target: &TableNam
         serves: Vec::new(),
         active: true,
         free_bytes: None,
+        measured: None,
     };
     plan(&PlanInput {
         target: target.clone(),

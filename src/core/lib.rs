@@ -6,11 +6,12 @@
 //!
 //! The rooms, in the order in which a restore walks through them:
 //! [`model`] (the nouns), [`backup`] (bytes to rows and statistics), [`workload`] (statements to access patterns),
-//! [`key`] (candidates), [`forecast`] (load to come), [`count`] (number of shards), [`route`] (which row goes where), [`place`] (which shard goes
-//! where) and [`plan`] (all of it together, explained).
+//! [`key`] (candidates), [`forecast`] (load to come), [`capacity`] (what nodes bear), [`count`] (number of shards),
+//! [`route`] (which row goes where), [`place`] (which shard goes where) and [`plan`] (all of it together, explained).
 #![forbid(unsafe_code)]
 
 pub mod backup;
+pub mod capacity;
 pub mod count;
 pub mod forecast;
 pub mod key;

@@ -183,6 +183,19 @@ pub fn grantees(relation: &TableName) -> Result<Vec<Option<String>>> {
     })
 }
 
+/// The caller's role may log in, as a process that works for it has to.
+pub fn may_log_in() -> Result<bool> {
+    Ok(one("SELECT rolcanlogin FROM pg_catalog.pg_roles WHERE rolname = current_user", &[])?.unwrap_or(false))
+}
+
+pub fn schema_oid(name: &str) -> Result<Option<pg_sys::Oid>> {
+    Ok(one("SELECT oid FROM pg_catalog.pg_namespace WHERE nspname = $1", &[name.into()])?)
+}
+
+pub fn tablespace_oid(name: &str) -> Result<Option<pg_sys::Oid>> {
+    Ok(one("SELECT oid FROM pg_catalog.pg_tablespace WHERE spcname = $1", &[name.into()])?)
+}
+
 pub fn extension_installed(name: &str) -> Result<bool> {
     exists("SELECT EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname = $1)", name)
 }

@@ -183,6 +183,36 @@ pub fn run_utility(node: *mut pg_sys::Node, text: &CStr) {
     }
 }
 
+/// What is run in the time of the value's life has no identity, so that statistics of statements do not count it: a query log
+/// must not be filled by those who read it.
+pub fn unlisted() -> Pinned {
+    let pinned = Pinned::new(&[]);
+    // SAFETY: constant texts; the setting is a superuser's to change, and hides nothing of what the caller does.
+    unsafe {
+        pg_sys::set_config_option(
+            c"compute_query_id".as_ptr(),
+            c"off".as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
+    }
+    pinned
+}
+
+/// Does to the write-ahead log of this transaction what its commit would do, as far as the session waits for that.
+pub fn flush_wal() {
+    // SAFETY: reads two numbers of the backend; the position was given out by the log itself.
+    unsafe {
+        if pg_sys::synchronous_commit > pg_sys::SyncCommitLevel::SYNCHRONOUS_COMMIT_OFF as i32 {
+            pg_sys::XLogFlush(pg_sys::XactLastRecEnd);
+        }
+    }
+}
+
 /// Serves the backend's interrupts for the pure crate: a cancel unwinds from the call as the server's ERROR.
 pub fn interrupts() -> Interrupts {
     Interrupts(|| {

@@ -2,6 +2,7 @@
 
 pub mod api;
 mod archive;
+mod calibrate;
 pub mod catalog;
 mod claim;
 mod compat;

@@ -3,7 +3,7 @@
 
 use super::error::Result;
 use super::ffi::cstring;
-use foreshard_core::model::node::{Location, Node};
+use foreshard_core::model::node::{Location, Node, NodeCapacity};
 use foreshard_core::model::{Config, Problem};
 use pgrx::prelude::*;
 
@@ -14,7 +14,9 @@ pub const DEFAULT_NODE: &str = "default";
 pub fn registered() -> Result<Vec<Node>> {
     Spi::connect(|client| {
         let rows = client.select(
-            "SELECT name, tablespace, server, capacity, zone, serves, active FROM foreshard._nodes ORDER BY name COLLATE \"C\"",
+            "SELECT name, tablespace, server, capacity, zone, serves, active, reads_per_second, writes_per_second, clients,
+                 calibrated_at::pg_catalog.text
+             FROM foreshard.nodes ORDER BY name COLLATE \"C\"",
             None,
             &[],
         )?;
@@ -25,6 +27,14 @@ pub fn registered() -> Result<Vec<Node>> {
                 (tablespace, None) => Location::Tablespace(tablespace.unwrap_or_else(|| "pg_default".to_owned())),
             };
             let free_bytes = free_bytes(&location)?;
+            let measured = row.get(11)?.map(|measured_at| {
+                Ok::<_, pgrx::spi::SpiError>(NodeCapacity {
+                    reads_per_second: row.get(8)?,
+                    writes_per_second: row.get(9)?,
+                    clients: row.get(10)?,
+                    measured_at: Some(measured_at),
+                })
+            });
             nodes.push(Node {
                 name: row.get(1)?.unwrap_or_default(),
                 location,
@@ -33,6 +43,7 @@ pub fn registered() -> Result<Vec<Node>> {
                 serves: row.get(6)?.unwrap_or_default(),
                 active: row.get(7)?.unwrap_or(true),
                 free_bytes,
+                measured: measured.transpose()?,
             });
         }
         Ok(nodes)
@@ -87,6 +98,7 @@ fn own() -> Result<Node> {
         serves: Vec::new(),
         active: true,
         free_bytes,
+        measured: None,
     })
 }
 
@@ -211,11 +223,20 @@ pub fn remove(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn require(name: &str) -> Result<()> {
-    if registered()?.iter().any(|n| n.name == name) {
-        return Ok(());
-    }
-    Err(Problem::new("42704", format!("node \"{name}\" does not exist"))
-        .hint("SELECT * FROM foreshard.nodes lists them.")
-        .into())
+/// A node that nobody else changes until the end of the transaction; it takes the right to change nodes.
+///
+/// # Errors
+/// 42704 for an unknown node.
+pub fn claim(name: &str) -> Result<Node> {
+    let node = require(name)?;
+    Spi::run_with_args("SELECT FROM foreshard._nodes WHERE name = $1 FOR NO KEY UPDATE", &[name.into()])?;
+    Ok(node)
+}
+
+fn require(name: &str) -> Result<Node> {
+    registered()?.into_iter().find(|n| n.name == name).ok_or_else(|| {
+        Problem::new("42704", format!("node \"{name}\" does not exist"))
+            .hint("SELECT * FROM foreshard.nodes lists them.")
+            .into()
+    })
 }

@@ -14,6 +14,7 @@ fn node(name: &str, capacity: f64, active: bool) -> Node {
         serves: Vec::new(),
         active,
         free_bytes: None,
+        measured: None,
     }
 }
 

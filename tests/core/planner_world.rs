@@ -203,6 +203,7 @@ pub(crate) fn nodes(names: &[&str]) -> Vec<Node> {
         serves: Vec::new(),
         active: true,
         free_bytes: None,
+        measured: None,
     };
     names.iter().map(node).collect()
 }

@@ -1,5 +1,6 @@
 //! The nouns of the project as plain data: what the other rooms take and return.
 
+pub mod calibration;
 pub mod config;
 pub mod interrupts;
 pub mod layout;
@@ -14,6 +15,7 @@ pub mod statement;
 pub mod words;
 pub mod workload;
 
+pub use calibration::CalibrationConfig;
 pub use config::Config;
 pub use interrupts::Interrupts;
 pub use node::Node;

@@ -16,6 +16,8 @@ pub struct Node {
     pub active: bool,
     /// Free bytes, where known.
     pub free_bytes: Option<u64>,
+    /// What it was found to bear; None for a node that was never calibrated here.
+    pub measured: Option<NodeCapacity>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,4 +27,17 @@ pub enum Location {
     Tablespace(String),
     /// A postgres_fdw server.
     Server(String),
+}
+
+/// What a node bears at its best number of clients.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeCapacity {
+    /// Point look-ups.
+    pub reads_per_second: Option<f64>,
+    /// Single-row writes.
+    pub writes_per_second: Option<f64>,
+    /// Clients beyond which it does less, where that was seen.
+    pub clients: Option<f64>,
+    /// As text, for people.
+    pub measured_at: Option<String>,
 }

@@ -4,7 +4,7 @@
 //! by itself. Everything else in a script is passed over, except what the restore must know: the last values of the
 //! table's sequences, and INSERT statements, which are no COPY and are refused.
 
-use super::file::Part;
+use super::file::{self, Part};
 use super::{Bytes, starts_with_word};
 use crate::pg::error::Result;
 use crate::pg::{ffi, tree};
@@ -55,6 +55,19 @@ enum Source {
         parts: VecDeque<Part>,
         section: Section,
     },
+    /// COPY text that is in no file, in one section.
+    Made {
+        rows: Made,
+        begun: bool,
+    },
+}
+
+struct Made(Box<dyn Read>);
+
+impl std::fmt::Debug for Made {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Made")
+    }
 }
 
 /// Bytes of a file of rows read at a time: large enough for few calls, small beside work_mem.
@@ -82,6 +95,19 @@ impl Data {
         }
     }
 
+    /// Rows made up as they are asked for, as COPY text.
+    pub fn made_up(rows: impl Read + 'static) -> Self {
+        let source = Source::Made { rows: Made(Box::new(rows)), begun: false };
+        Self {
+            source,
+            tables: Vec::new(),
+            met: BTreeSet::new(),
+            sequences: Vec::new(),
+            states: Vec::new(),
+            encoding: None,
+        }
+    }
+
     /// The next section, or None after the last one. Rows of the section before that were not read are passed over.
     pub fn next_section(&mut self) -> Result<Option<Section>> {
         let script = match &mut self.source {
@@ -90,6 +116,10 @@ impl Data {
                 let Some(part) = parts.pop_front() else { return Ok(None) };
                 *bytes = Some(Bytes::open(&part)?);
                 return Ok(Some(Section { file: several.then_some(part.path), ..section.clone() }));
+            }
+            Source::Made { begun, .. } => {
+                let section = Section { columns: None, csv: false, copy: CopyOptions::default(), file: None };
+                return Ok((!std::mem::replace(begun, true)).then_some(section));
             }
             Source::Script(script) => script,
         };
@@ -143,6 +173,12 @@ impl Data {
                 chunk.truncate(read);
                 Ok(read > 0)
             }
+            Source::Made { rows, .. } => {
+                chunk.resize(BLOCK, 0);
+                let read = rows.0.read(chunk).map_err(|e| file::unread(&e))?;
+                chunk.truncate(read);
+                Ok(read > 0)
+            }
         }
     }
 
@@ -156,6 +192,7 @@ impl Data {
         match self.source {
             Source::Script(script) => script.into_source().finish()?,
             Source::Rows { bytes, .. } => bytes.map_or(Ok(()), |mut b| b.finish())?,
+            Source::Made { .. } => {}
         }
         Ok(self.states)
     }

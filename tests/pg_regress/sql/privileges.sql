@@ -23,6 +23,7 @@ SELECT test.fails($$SELECT foreshard.plan_restore('shop.orders', test.backup('sh
 SELECT test.fails($$SELECT foreshard.explain(1)$$);
 SELECT test.fails($$SELECT foreshard.verify_table('pg_class')$$);
 SELECT test.fails($$SELECT foreshard.add_node('x')$$);
+SELECT test.fails($$SELECT foreshard.calibrate('x')$$);
 SELECT test.fails($$SELECT * FROM foreshard.nodes$$);
 RESET ROLE;
 
@@ -36,6 +37,8 @@ SELECT test.fails($$SELECT * FROM foreshard.plans$$);
 SELECT test.fails($$SELECT * FROM foreshard._plans$$);
 SELECT test.fails($$SELECT foreshard.explain(1)$$);
 SELECT test.fails($$SELECT foreshard.remove_node('x')$$);
+SELECT test.fails($$SELECT foreshard.calibrate('x')$$);
+SELECT test.fails($$SELECT * FROM foreshard._calibrations$$);
 RESET ROLE;
 
 -- One right after the other; each error names the next.
