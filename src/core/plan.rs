@@ -1,7 +1,7 @@
 //! The plan: from a workload, a profile, a schema and nodes to one layout with everything that led to it.
 //!
 //! [`plan`] checks what the config asks for ([`check`]), judges every candidate by the same objective ([`choose`]),
-//! cuts the chosen one into shards and places them on nodes ([`layout`]), says what is lost by it ([`notes`]) and signs the
+//! cuts the chosen one into shards ([`layout`]) and places them on nodes ([`placement`]), says what is lost by it ([`notes`]) and signs the
 //! document with its hash. [`explain`] tells it to people. Nothing here reads a clock or draws a number: the same
 //! input gives the same plan, byte for byte.
 
@@ -15,13 +15,16 @@ mod layout;
 mod levels;
 mod notes;
 mod options;
+mod placement;
 pub mod search;
 mod transactions;
+mod whereabouts;
 
 pub use crate::model::profile::TableSize;
 pub use apart::{PairedColumns, paired_columns};
 pub use explain::explain;
 pub use options::Breadth;
+pub use placement::{Disk, without_room};
 
 use crate::count::{DEFAULT_TARGET_SHARD_BYTES, Demand};
 use crate::key::{Context, HashShares, Subject};
@@ -204,8 +207,11 @@ fn assemble(
     let Some(candidate) = candidates.get(chosen) else {
         return Err(vec![Problem::new("XX000", "the chosen candidate is missing")]);
     };
-    let layout = layout::lay_out(subject, &choice.scored, input, exact)?;
+    let mut layout = layout::lay_out(subject, &choice.scored, input, exact)?;
+    let demand = demand(input, subject.table);
+    let (placement, wishes) = placement::settle(&mut layout, subject, candidate, &demand, input)?;
     let mut all_notes = input.notes.clone();
+    all_notes.extend(wishes);
     all_notes.extend(notes::of_choice(subject, candidate, input));
     let mut plan = Plan {
         version: VERSION,
@@ -220,6 +226,7 @@ fn assemble(
         chosen,
         layout,
         count,
+        placement: Some(placement),
         notes: all_notes,
         joint: Some(described),
         confidence: Some(confidence),

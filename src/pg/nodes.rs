@@ -5,7 +5,10 @@ use super::error::Result;
 use super::ffi::cstring;
 use foreshard_core::model::node::{Location, Node, NodeCapacity};
 use foreshard_core::model::{Config, Problem};
+use foreshard_core::plan::Disk;
 use pgrx::prelude::*;
+use std::collections::BTreeMap;
+use std::os::unix::fs::MetadataExt;
 
 /// The name of the node that stands for the database's own tablespace when none is registered.
 pub const DEFAULT_NODE: &str = "default";
@@ -51,14 +54,39 @@ pub fn registered() -> Result<Vec<Node>> {
 }
 
 /// The nodes that a restore may use: those that the config names, in its order, or all active ones, or the database's
-/// own tablespace.
+/// own tablespace; without those that it excludes.
 ///
 /// # Errors
-/// 42704 for each name that is not registered, 55000 for one that is being drained.
+/// 42704 for each name that is not registered, 55000 for one that is being drained, or where none is left.
 pub fn eligible(config: &Config) -> Result<Vec<Node>> {
     let registered = registered()?;
+    let excluded = config.exclude_nodes.as_deref().unwrap_or_default();
+    let known = |name: &String| name == DEFAULT_NODE || registered.iter().any(|n| n.name == *name);
+    let mut problems: Vec<Problem> = excluded.iter().filter(|n| !known(n)).map(|n| unknown(n)).collect();
+    let mut nodes = named(config, &registered).unwrap_or_else(|error| {
+        problems.extend(error.into_problems());
+        Vec::new()
+    });
+    nodes.retain(|n| !excluded.contains(&n.name));
+    if nodes.is_empty() && problems.is_empty() {
+        problems.push(
+            Problem::new("55000", "no node is left for the table")
+                .detail("The config excludes every node that could take shards.")
+                .hint("Leave one out of \"exclude_nodes\", or register another."),
+        );
+    }
+    if problems.is_empty() { Ok(nodes) } else { Err(problems.into()) }
+}
+
+fn unknown(name: &str) -> Problem {
+    Problem::new("42704", format!("node \"{name}\" does not exist"))
+        .hint("Register it with foreshard.add_node(name, tablespace => …), or look at foreshard.nodes.")
+}
+
+/// Before any is excluded.
+fn named(config: &Config, registered: &[Node]) -> Result<Vec<Node>> {
     let Some(wanted) = &config.nodes else {
-        let mut active: Vec<Node> = registered.into_iter().filter(|n| n.active).collect();
+        let mut active: Vec<Node> = registered.iter().filter(|n| n.active).cloned().collect();
         if active.is_empty() {
             active.push(own()?);
         }
@@ -78,10 +106,7 @@ pub fn eligible(config: &Config) -> Result<Vec<Node>> {
             }
             Some(node) => nodes.push(node.clone()),
             None if name == DEFAULT_NODE => nodes.push(own()?),
-            None => problems.push(
-                Problem::new("42704", format!("node \"{name}\" does not exist"))
-                    .hint("Register it with foreshard.add_node(name, tablespace => …), or look at foreshard.nodes."),
-            ),
+            None => problems.push(unknown(name)),
         }
     }
     if problems.is_empty() { Ok(nodes) } else { Err(problems.into()) }
@@ -104,21 +129,42 @@ fn own() -> Result<Node> {
 
 /// Free bytes of the file system that the tablespace is on; None where that is not ours to see.
 fn free_bytes(location: &Location) -> Result<Option<u64>> {
+    Ok(path(location)?.and_then(|path| free_at(&path)))
+}
+
+fn free_at(path: &str) -> Option<u64> {
+    let path = cstring(path);
+    // SAFETY: a NUL-terminated path and a struct of ours to fill.
+    unsafe {
+        let mut facts = std::mem::zeroed::<libc::statvfs>();
+        (libc::statvfs(path.as_ptr(), &raw mut facts) == 0).then(|| facts.f_bavail.saturating_mul(facts.f_frsize))
+    }
+}
+
+/// Where a tablespace's files are; None for another server's.
+fn path(location: &Location) -> Result<Option<String>> {
     let Location::Tablespace(name) = location else { return Ok(None) };
     let path: Option<String> = Spi::get_one_with_args(
         "SELECT nullif((SELECT pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace WHERE spcname = $1), '')",
         &[name.clone().into()],
     )?;
     // The setting data_directory is not everybody's to see; how much room there is may be known.
-    let path = Some(path.unwrap_or_else(super::ffi::data_directory));
-    Ok(path.and_then(|path| {
-        let path = cstring(&path);
-        // SAFETY: a NUL-terminated path and a struct of ours to fill.
-        unsafe {
-            let mut facts = std::mem::zeroed::<libc::statvfs>();
-            (libc::statvfs(path.as_ptr(), &raw mut facts) == 0).then(|| facts.f_bavail.saturating_mul(facts.f_frsize))
+    Ok(Some(path.unwrap_or_else(super::ffi::data_directory)))
+}
+
+/// The disks that nodes are on, and that of the database's own tablespace; those that are ours to see.
+pub fn disks(nodes: &[Node]) -> Result<Vec<Disk>> {
+    let device = |path: &str| std::fs::metadata(path).map(|facts| facts.dev()).ok();
+    let mut found: BTreeMap<u64, Disk> = BTreeMap::new();
+    for node in nodes {
+        if let Some((device, free_bytes)) = path(&node.location)?.and_then(|p| Some((device(&p)?, free_at(&p)?))) {
+            let disk = found.entry(device).or_insert_with(|| Disk { nodes: Vec::new(), free_bytes });
+            disk.nodes.push(node.name.clone());
         }
-    }))
+    }
+    let own = path(&Location::Tablespace("pg_default".to_owned()))?.and_then(|p| free_at(&p));
+    let own = own.map(|free_bytes| Disk { nodes: Vec::new(), free_bytes });
+    Ok(found.into_values().chain(own).collect())
 }
 
 /// Registers a node after checking what it names.

@@ -237,29 +237,3 @@ pub fn stored_plan(plan: &Plan, request: &Request, nodes: &[Node]) -> Result<()>
     }
     if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
 }
-
-/// Bytes on disk for a byte of COPY text, indexes included. Assumed, on the careful side: no bench measures it yet. Narrow
-/// rows pay a tuple header of 24 bytes each, and every index repeats its columns.
-const DISK_BYTES_PER_TEXT_BYTE: f64 = 2.1;
-
-/// Each node has room for what is planned on it.
-pub fn disk_space(plan: &Plan, nodes: &[Node]) -> Vec<Problem> {
-    let Some(text_bytes) = plan.text_bytes else { return Vec::new() };
-    let total = text_bytes as f64 * DISK_BYTES_PER_TEXT_BYTE;
-    nodes
-        .iter()
-        .filter_map(|node| {
-            let share: f64 = if plan.layout.method.shards() {
-                plan.layout.shards.iter().filter(|s| s.node == node.name).map(|s| s.share).sum()
-            } else {
-                1.0
-            };
-            let (need, free) = (total * share, node.free_bytes?);
-            (need > free as f64).then(|| {
-                Problem::new("53100", format!("node \"{}\" has no room for its shards", node.name))
-                    .detail(format!("They need about {:.0} MB; {:.0} MB are free.", need / 1e6, free as f64 / 1e6))
-                    .hint("Free space there, or name other nodes in the config.")
-            })
-        })
-        .collect()
-}

@@ -15,7 +15,9 @@ use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::words::counted;
 use foreshard_core::model::workload::SameValues;
 use foreshard_core::model::{Config, Layout, Plan, Problem, Schema, TableName, TableProfile};
-use foreshard_core::plan::{PairedColumns, PlacedTable, PlanInput, TableSize, paired_columns, plan_with, with_notes};
+use foreshard_core::plan::{
+    PairedColumns, PlacedTable, PlanInput, TableSize, paired_columns, plan_with, with_notes, without_room,
+};
 use foreshard_core::route::{self, HashType};
 use foreshard_core::workload;
 use std::collections::BTreeMap;
@@ -98,7 +100,7 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     if problems.is_empty() {
         problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &tablespaces)?);
     }
-    problems.extend(precheck::disk_space(&plan, &nodes));
+    problems.extend(without_room(&plan, &nodes::disks(&nodes)?));
     if !problems.is_empty() {
         return Err(problems.into());
     }

@@ -27,6 +27,7 @@ mod plan_choices;
 mod plan_confidence;
 mod plan_levels;
 mod plan_overrides;
+mod plan_placement;
 mod plan_tpcc;
 mod plan_traps;
 mod planner_world;

@@ -284,3 +284,32 @@ proptest! {
         prop_assert!(placed.ratio <= 1.05, "{}", placed.ratio);
     }
 }
+
+#[test]
+fn what_nobody_uses_does_not_crowd_out_what_is_used() {
+    let mut items = vec![item(1.0, 1.0); 6];
+    for at in [1, 3] {
+        items[at].used_by = vec![("eu".to_owned(), 1.0)];
+    }
+    let mut spots = [spot(""), spot("")];
+    spots[0].serves = vec!["eu".to_owned()];
+    let placed = ok(&items, &spots, Rules::default());
+    assert_eq!((placed.near, placed.ratio), (1.0, 1.0), "{:?}", placed.homes);
+}
+
+#[test]
+fn what_is_hardly_used_comes_near_by_a_swap_when_there_is_no_room() {
+    // The near spot is full of what came first.
+    let mut items = vec![item(1.0, 1.0); 8];
+    items[7].used_by = vec![("eu".to_owned(), 0.01)];
+    let mut spots = vec![spot(""), spot("")];
+    spots[0].serves = vec!["eu".to_owned()];
+    let placed = ok(&items, &spots, Rules::default());
+    assert_eq!((placed.near, placed.ratio, placed.homes[7][0]), (1.0, 1.0, 0));
+    // Of two that both want to be there the one that is used more stays.
+    let mut items = vec![item(1.0, 1.0); 2];
+    items[0].used_by = vec![("eu".to_owned(), 0.2)];
+    items[1].used_by = vec![("eu".to_owned(), 0.9)];
+    let placed = ok(&items, &spots, Rules::default());
+    assert_eq!(placed.homes[1][0], 0);
+}

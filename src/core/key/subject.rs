@@ -31,7 +31,7 @@ pub struct Subject<'a> {
     pub(super) calls: f64,
     pub(super) insert_calls: f64,
     /// Share of the table's calls that write it, INSERTs included.
-    pub(super) written: f64,
+    pub written: f64,
     /// Other tables depend on it: a foreign key, a join, or their being written while this one is only looked up.
     pub(super) looked_up: bool,
     pub(super) retention: Vec<Retention>,

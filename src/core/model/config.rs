@@ -43,6 +43,14 @@ pub struct Config {
     pub within: Option<WithinConfig>,
     /// Names of registered nodes to place shards on; all active ones by default.
     pub nodes: Option<Vec<String>>,
+    /// Names of nodes that take no shards of this table.
+    pub exclude_nodes: Option<Vec<String>>,
+    /// Which applications use which values of the shard key: shards are placed near them, as far as balance allows.
+    pub affinity: Option<Vec<AffinityConfig>>,
+    /// Which values of the shard key are on which nodes and nowhere else.
+    pub pin: Option<Vec<PinConfig>>,
+    /// Copies of each shard, the first one included; 1 by default.
+    pub replicas: Option<u32>,
 
     /// Bytes on disk (with indexes) that one shard should not exceed, e.g. `"10GB"`.
     pub target_shard_size: Option<ByteSize>,
@@ -133,6 +141,43 @@ pub struct WithinConfig {
     pub shard_count: Option<u32>,
 }
 
+/// An application and what it uses. Values are of the first column of the key by which the rows are spread.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AffinityConfig {
+    /// As nodes name it in what they serve.
+    pub application: String,
+    /// All values by default.
+    pub values: Option<Vec<KeyValue>>,
+    /// Part of the load of these values that comes from it, 0..=1; all of it by default.
+    pub share: Option<f64>,
+}
+
+/// Values, as for [`AffinityConfig`], and the nodes that may have them.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PinConfig {
+    pub values: Vec<KeyValue>,
+    pub nodes: Vec<String>,
+}
+
+/// A value of a key's column as its text; None is NULL.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct KeyValue(pub Option<String>);
+
+impl<'de> Deserialize<'de> for KeyValue {
+    fn deserialize<D: serde::Deserializer<'de>>(d: D) -> Result<Self, D::Error> {
+        match Value::deserialize(d)? {
+            Value::Null => Ok(Self(None)),
+            Value::String(text) => Ok(Self(Some(text))),
+            Value::Number(number) => Ok(Self(Some(number.to_string()))),
+            Value::Bool(truth) => Ok(Self(Some(truth.to_string()))),
+            _ => Err(serde::de::Error::custom("a value of a key is a text, a number, true, false or null")),
+        }
+    }
+}
+
 /// A number of bytes, written as an integer or with a unit as settings are (`"8GB"`, 1024-based).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(transparent)]
@@ -215,6 +260,23 @@ impl Config {
         if self.nodes.as_ref().is_some_and(Vec::is_empty) {
             refuse("nodes", "The list of nodes is empty.".to_owned());
         }
+        if self.replicas == Some(0) {
+            refuse("replicas", "A shard has one copy at least.".to_owned());
+        }
+        for affinity in self.affinity.iter().flatten() {
+            if affinity.application.is_empty() {
+                refuse("affinity", "Each of its objects names an \"application\".".to_owned());
+            }
+            if affinity.values.as_ref().is_some_and(Vec::is_empty) {
+                refuse("affinity", "A list of \"values\" is empty; leave it out for all of them.".to_owned());
+            }
+            if affinity.share.is_some_and(|s| !(s > 0.0 && s <= 1.0)) {
+                refuse("affinity", "A \"share\" is above 0 and at most 1.".to_owned());
+            }
+        }
+        if self.pin.iter().flatten().any(|p| p.values.is_empty() || p.nodes.is_empty()) {
+            refuse("pin", "Each of its objects names \"values\" and \"nodes\".".to_owned());
+        }
         problems
     }
 }
@@ -270,7 +332,9 @@ fn sentence(text: &str) -> String {
         "f64" => ", expected a number".to_owned(),
         "a string" | "string or map" => ", expected a text".to_owned(),
         "a sequence" => ", expected a list".to_owned(),
-        "struct CopyOptions" | "struct WithinConfig" => ", expected an object".to_owned(),
+        "struct CopyOptions" | "struct WithinConfig" | "struct AffinityConfig" | "struct PinConfig" => {
+            ", expected an object".to_owned()
+        }
         "a boolean" => ", expected true or false".to_owned(),
         other => format!(", expected {other}"),
     };

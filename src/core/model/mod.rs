@@ -5,6 +5,7 @@ pub mod config;
 pub mod interrupts;
 pub mod layout;
 pub mod node;
+pub mod placement;
 pub mod plan;
 pub mod problem;
 pub mod profile;

@@ -1,6 +1,7 @@
 //! The plan: the chosen layout with everything that led to it.
 
 pub use super::layout::{Bound, Layout, Part, Shard, Within};
+pub use super::placement::{NodeShare, PlacementDecision};
 use super::schema::TableName;
 use super::workload::{Coverage, Transaction, WorkloadProfile};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,8 @@ pub struct Plan {
     pub chosen: usize,
     pub layout: Layout,
     pub count: CountDecision,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub placement: Option<PlacementDecision>,
     /// What is not carried over as it was, and why; known before anything is created.
     pub notes: Vec<Note>,
     /// What the choice assumes of the other tables, and how surely nothing is better.

@@ -2,7 +2,7 @@
 
 use super::{Item, Rules, Spot, usable, zones};
 use crate::model::Problem;
-use crate::model::words::counted;
+use crate::model::words::{bytes, counted};
 use std::collections::BTreeSet;
 
 pub(super) fn all(items: &[Item], spots: &[Spot], rules: Rules) -> Result<(), Vec<Problem>> {
@@ -60,12 +60,23 @@ pub(super) fn allows(item: &Item, spots: &[Spot], spot: usize) -> bool {
         && !item.never.contains(&spot)
 }
 
-pub(super) fn no_room(items: &[Item], spots: &[Spot]) -> Problem {
-    let wanted: f64 = items.iter().map(|i| i.bytes).sum();
-    let free: f64 = spots.iter().filter(|s| usable(s)).filter_map(|s| s.free_bytes).sum();
+pub(super) fn no_room(items: &[Item], spots: &[Spot], rules: Rules) -> Problem {
+    let wanted = items.iter().map(|i| i.bytes).sum::<f64>() * rules.copies as f64;
+    let largest = items.iter().map(|i| i.bytes).fold(0.0, f64::max);
+    let free = || spots.iter().filter(|s| usable(s)).map(|s| s.free_bytes.unwrap_or(f64::INFINITY));
+    let (all, most) = (free().sum::<f64>(), free().fold(0.0, f64::max));
     Problem::new("53100", "the nodes have not enough free space")
-        .detail(format!(
-            "The shards have {wanted:.0} bytes, the nodes {free:.0} free ones, and no way was found to fit them in."
-        ))
+        .detail(if wanted > all {
+            format!(
+                "The shards need about {}, and {} are free: {} are missing.",
+                bytes(wanted),
+                bytes(all),
+                bytes(wanted - all)
+            )
+        } else if largest > most {
+            format!("The largest shard needs about {}, and no node has more than {} free.", bytes(largest), bytes(most))
+        } else {
+            format!("The shards need about {}, and no way was found to fit them where they may be.", bytes(wanted))
+        })
         .hint("Add a node, or free space on one.")
 }

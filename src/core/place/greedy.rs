@@ -2,9 +2,9 @@
 
 use super::state::State;
 
-/// Amounts are compared without the last bits, so that a tie is one.
+/// Amounts are compared without the last bits, so that a tie is one; and so are 0 and -0.
 fn tidy(amount: f64) -> f64 {
-    (amount * 1e9).round()
+    (amount * 1e9).round() + 0.0
 }
 
 /// False where some copy finds no spot. With `near`, a spot that its application is near to goes first, up to the ceiling.

@@ -119,47 +119,6 @@ fn exchange(state: &mut State<'_>, from: usize, order: &[usize], pairs: &mut usi
     false
 }
 
-/// Moves primaries to where they are used, where that is worth the bytes and the spot stays under the ceiling.
-pub(super) fn bring_near(state: &mut State<'_>, ceiling: f64) {
-    let mut wishes: Vec<(f64, usize)> = Vec::new();
-    for item in 0..state.items.len() {
-        // A copy that is nearer already becomes the primary, without a byte moved.
-        let homes = state.homes.get(item).cloned().unwrap_or_default();
-        let nearest = (0..homes.len()).rev().max_by(|a, b| {
-            let of = |at: &usize| homes.get(*at).map_or(0.0, |s| state.nearness(item, *s));
-            of(a).total_cmp(&of(b))
-        });
-        if let (Some(at), Some(homes)) = (nearest, state.homes.get_mut(item)) {
-            homes.swap(0, at);
-        }
-        if let Some(gain) = homes.first().and_then(|_| nearer(state, item, ceiling)).map(|n| n.1) {
-            wishes.push((gain, item));
-        }
-    }
-    wishes.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
-    for (_, item) in wishes {
-        let from = state.homes.get(item).and_then(|h| h.first()).copied();
-        if let Some((from, (to, _))) = from.zip(nearer(state, item, ceiling)) {
-            state.shift(item, from, to, true);
-        }
-    }
-}
-
-/// The spot that a primary is worth moving to, with the share of the load that gets nearer beyond the price of the bytes.
-fn nearer(state: &State<'_>, item: usize, ceiling: f64) -> Option<(usize, f64)> {
-    let from = *state.homes.get(item)?.first()?;
-    let weight = state.weight(item);
-    let price = if state.items.get(item)?.now.contains(&from) { state.rules.move_price * weight[0] } else { 0.0 };
-    let here = state.nearness(item, from);
-    let gain = |to: usize| (state.nearness(item, to) - here) * weight[1] - price;
-    let fits = |to: &usize| state.may(item, *to, Some(from)) && state.fullness(*to, weight) <= ceiling + EPSILON;
-    (0..state.spots.len())
-        .filter(|to| *to != from && gain(*to) > EPSILON)
-        .filter(fits)
-        .map(|to| (to, gain(to)))
-        .max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)))
-}
-
 fn minus(weight: Amount) -> Amount {
     weight.map(|w| -w)
 }

@@ -16,6 +16,7 @@ mod check;
 mod exact;
 mod greedy;
 mod improve;
+mod near;
 mod state;
 
 use crate::model::{Node, Problem};
@@ -147,7 +148,7 @@ pub fn place_items(items: &[Item], spots: &[Spot], rules: Rules) -> Result<Place
         (Some(plain), Some(near)) => Some(if better(&near, &plain) { near } else { plain }),
         (plain, near) => plain.or(near),
     };
-    let Some(best) = best else { return Err(vec![check::no_room(items, spots)]) };
+    let Some(best) = best else { return Err(vec![check::no_room(items, spots, rules)]) };
     Ok(best.into_placement(lower_bound))
 }
 
@@ -156,24 +157,9 @@ fn run<'a>(mut state: State<'a>, ceiling: f64, near: bool) -> Option<State<'a>> 
     improve::balance(&mut state, ceiling);
     improve::fill_up(&mut state);
     if near {
-        improve::bring_near(&mut state, ceiling);
+        near::bring_near(&mut state, ceiling);
     }
     Some(state)
-}
-
-/// The index into `nodes` for each of `shares`, for shards of which only the expected share of the rows is known. Nodes
-/// that are inactive or have no capacity take nothing; empty when no node is left. Ties go to the node with fewer
-/// shards, then to the one named first.
-pub fn place(shares: &[f64], nodes: &[Node]) -> Vec<usize> {
-    let amount = |s: &f64| if s.is_finite() { s.max(0.0) } else { 0.0 };
-    let items: Vec<Item> =
-        shares.iter().map(|s| Item { bytes: amount(s), load: amount(s), ..Item::default() }).collect();
-    // Free bytes are checked where bytes are known.
-    let spot =
-        |n: &Node| Spot { free_bytes: None, room: amount(&n.capacity), speed: amount(&n.capacity), ..Spot::from(n) };
-    let spots: Vec<Spot> = nodes.iter().map(spot).collect();
-    let placed = place_items(&items, &spots, Rules::default());
-    placed.map(|p| p.homes.iter().filter_map(|h| h.first().copied()).collect()).unwrap_or_default()
 }
 
 /// How even a placement is. `ratio` is the fullest node's load per capacity over the mean (1.0 is even); no placement

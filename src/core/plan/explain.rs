@@ -1,7 +1,7 @@
 //! The plan as text for people: one screen, in the way of EXPLAIN.
 
 use super::choose::{name_of, named};
-use crate::model::plan::{Direction, JointChoice, Level, Note, Remedy, TableChoice};
+use crate::model::plan::{Direction, JointChoice, Level, Note, PlacementDecision, Remedy, TableChoice};
 use crate::model::words::{bytes, counted, list, percent, thousands};
 use crate::model::workload::NotUnderstood;
 use crate::model::{Bound, Layout, Method, Plan, WorkloadProfile};
@@ -295,6 +295,27 @@ fn nodes(plan: &Plan, page: &mut Page) {
     if !texts.is_empty() {
         page.part("Nodes", &texts.join("; "), 4);
     }
+    if let Some(placement) = plan.placement.as_ref().filter(|p| p.nodes.len() > 1) {
+        page.part("Balance", &balance(placement), 2);
+    }
+}
+
+fn balance(placement: &PlacementDecision) -> String {
+    let mut text = format!(
+        "evenness {:.2}, no placement of these shards comes below {:.2}",
+        placement.evenness, placement.lower_bound
+    );
+    if let Some(near) = placement.near {
+        text += &format!("; {} of what applications use is near them", percent(near));
+    }
+    text += ".";
+    // What is declared or measured alike needs no word.
+    let mut taking = placement.nodes.iter().map(|n| n.capacity).filter(|c| *c > 0.0);
+    let first = taking.next();
+    if taking.any(|c| Some(c) != first) {
+        text += &format!(" {}", placement.because);
+    }
+    text
 }
 
 struct Page(Vec<String>);

@@ -1,28 +1,27 @@
-//! The chosen candidate as shards with bounds, expected shares and nodes.
+//! The chosen candidate as shards with bounds and expected shares.
 
 use super::PlanInput;
 use super::options::Scored;
 use crate::key::{Cutting, HashShares, Level, Subject, pieces, split};
 use crate::model::words::round4;
-use crate::model::{Bound, Layout, Method, Node, Problem, Shard};
-use crate::place::place;
+use crate::model::{Bound, Layout, Method, Problem, Shard};
 
-/// The layout of a candidate; without shards for `none` and `reference`. Where it copies a placed table's, shards of one
-/// number are on one node, as far as that node still takes shards.
+/// The layout of a candidate; without shards for `none` and `reference`. Nodes are named only where it copies a placed
+/// table's: shards of one number shall be on one node.
 pub(super) fn lay_out(
     subject: &Subject<'_>,
     choice: &Scored,
     input: &PlanInput<'_>,
     exact: &HashShares<'_>,
 ) -> Result<Layout, Vec<Problem>> {
-    let (candidate, nodes) = (&choice.candidate, input.nodes);
+    let candidate = &choice.candidate;
     let within = candidate.within.clone();
     let mut layout = Layout { method: candidate.method, key: candidate.key.clone(), within, shards: Vec::new() };
     if !candidate.method.shards() {
         return Ok(layout);
     }
     if let Some(placed) = choice.like.and_then(|at| input.placed.get(at)) {
-        layout.shards = copy(subject, &placed.layout, &candidate.key, nodes, exact);
+        layout.shards = copy(subject, &placed.layout, &candidate.key, exact);
         return Ok(layout);
     }
     let cutting = Cutting::from(candidate);
@@ -55,42 +54,16 @@ pub(super) fn lay_out(
     for (ordinal, (bound, within, share)) in (0..).zip(shards) {
         layout.shards.push(Shard { ordinal, bound, within, node: String::new(), share: round4(share) });
     }
-    settle(&mut layout, nodes);
     Ok(layout)
 }
 
-/// Gives every shard its node. With two levels shards that share a bound of the level that spreads the rows stay together:
-/// so the newest period is on all nodes, and what is found by that key is on one.
-fn settle(layout: &mut Layout, nodes: &[Node]) {
-    let spread = layout.spread();
-    let shares: Vec<f64> = spread.shards.iter().map(|s| s.share).collect();
-    for (piece, at) in spread.shards.iter().zip(place(&shares, nodes)) {
-        let node = nodes.get(at).map(|n| n.name.as_str()).unwrap_or_default();
-        let of_piece = |s: &&mut Shard| s.bound == piece.bound || s.within.as_ref() == Some(&piece.bound);
-        layout.shards.iter_mut().filter(of_piece).for_each(|s| node.clone_into(&mut s.node));
-    }
-}
-
 /// The shards of a placed layout for this table: same ordinals, bounds and nodes; shares by the table's own rows where
-/// these are known, else equal. Shards of a node that takes none any more are placed anew.
-fn copy(subject: &Subject<'_>, from: &Layout, key: &[String], nodes: &[Node], exact: &HashShares<'_>) -> Vec<Shard> {
+/// these are known, else equal.
+fn copy(subject: &Subject<'_>, from: &Layout, key: &[String], exact: &HashShares<'_>) -> Vec<Shard> {
     let count = from.shards.len();
     let shares = shares(subject, from, key, exact).unwrap_or_else(|| vec![1.0 / count.max(1) as f64; count]);
-    let usable = |name: &str| nodes.iter().any(|n| n.name == name && n.active && n.capacity > 0.0);
-    let homeless: Vec<f64> =
-        from.shards.iter().zip(&shares).filter(|(s, _)| !usable(&s.node)).map(|(_, x)| *x).collect();
-    let mut anew = place(&homeless, nodes).into_iter();
     let shards = from.shards.iter().zip(shares);
-    shards
-        .map(|(shard, share)| {
-            let node = if usable(&shard.node) {
-                shard.node.clone()
-            } else {
-                anew.next().and_then(|at| nodes.get(at)).map(|n| n.name.clone()).unwrap_or_default()
-            };
-            Shard { ordinal: shard.ordinal, bound: shard.bound.clone(), within: None, node, share: round4(share) }
-        })
-        .collect()
+    shards.map(|(shard, share)| Shard { within: None, share: round4(share), ..shard.clone() }).collect()
 }
 
 fn shares(subject: &Subject<'_>, from: &Layout, key: &[String], exact: &HashShares<'_>) -> Option<Vec<f64>> {
