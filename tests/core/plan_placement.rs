@@ -180,6 +180,23 @@ fn pinned_values_are_on_their_nodes_whatever_balance_says() {
 }
 
 #[test]
+fn with_two_levels_all_shards_of_a_pinned_value_are_on_its_node() {
+    let levels = json!({"shard_key": ["day"], "method": "range", "within": {"shard_key": ["customer"], "method": "hash", "shard_count": 4}});
+    let mut config =
+        json!({"shard_count": 16, "pin": [{"values": [1], "nodes": ["b"]}, {"values": [2], "nodes": ["a"]}]});
+    config.as_object_mut().unwrap().extend(levels.as_object().unwrap().clone());
+    let plan = sales().config(config).plan("sales");
+    let router = foreshard_core::route::Router::new(&plan.layout, &["date", "bigint"]).unwrap();
+    for day in ["2026-01-01", "2026-02-10", "2026-04-12"] {
+        for (value, node) in [("1", "b"), ("2", "a")] {
+            let at = router.shard_of(&[Some(day.as_bytes()), Some(value.as_bytes())]).unwrap();
+            assert_eq!(plan.layout.shards[at as usize].node, node, "{day} {value}");
+        }
+    }
+    assert_eq!((on(&plan, "a").shards, on(&plan, "b").shards), (8, 8));
+}
+
+#[test]
 fn a_pin_that_cannot_be_kept_is_refused() {
     let both = json!([{"values": ["de"], "nodes": ["a"]}, {"values": ["de"], "nodes": ["b"]}]);
     assert!(refused(&by_country(json!({"pin": both})))[0].1.contains("pinned to different nodes"));

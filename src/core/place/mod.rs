@@ -136,17 +136,22 @@ pub fn place_items(items: &[Item], spots: &[Spot], rules: Rules) -> Result<Place
     let near_ceiling = lower_bound * (1.0 + tolerance);
     let mut kept = State::new(items, spots, rules);
     kept.keep_what_may_stay();
-    let plain = run(kept.clone(), ceiling, false).map(|found| {
-        let better = if found.ratio() > ceiling { exact::better(&kept, &found, lower_bound) } else { None };
-        better.unwrap_or(found)
-    });
     let wishes = spots.iter().any(|s| !s.serves.is_empty()) && items.iter().any(|i| !i.used_by.is_empty());
-    let near = if wishes { run(kept, near_ceiling, true) } else { None };
-    // Nearness may fill spots up to the ceiling, not beyond what plain balance reaches.
-    let better = |a: &State<'_>, b: &State<'_>| a.ratio() <= b.ratio().max(near_ceiling) + state::EPSILON;
-    let best = match (plain, near) {
-        (Some(plain), Some(near)) => Some(if better(&near, &plain) { near } else { plain }),
-        (plain, near) => plain.or(near),
+    let near = if wishes { run(kept.clone(), near_ceiling, true) } else { None };
+    let even = |state: &State<'_>, ceiling: f64| state.ratio() <= ceiling + state::EPSILON;
+    let best = match near {
+        Some(near) if even(&near, near_ceiling) => Some(near),
+        near => {
+            let plain = run(kept.clone(), ceiling, false).map(|found| {
+                let better = if found.ratio() > ceiling { exact::better(&kept, &found, lower_bound) } else { None };
+                better.unwrap_or(found)
+            });
+            // Nearness may fill spots up to the ceiling, not beyond what plain balance reaches.
+            match (plain, near) {
+                (Some(plain), Some(near)) => Some(if even(&near, plain.ratio()) { near } else { plain }),
+                (plain, near) => plain.or(near),
+            }
+        }
     };
     let Some(best) = best else { return Err(vec![check::no_room(items, spots, rules)]) };
     Ok(best.into_placement(lower_bound))

@@ -2,6 +2,7 @@
 
 use super::check::allows;
 use super::{Homes, Item, Move, Placement, Rules, Spot, usable, zones};
+use std::rc::Rc;
 
 /// Differences below this are none: sums of the same amounts in another order differ in the last bits.
 pub(super) const EPSILON: f64 = 1e-9;
@@ -24,6 +25,8 @@ pub(super) struct State<'a> {
     pub(super) on: Vec<Vec<usize>>,
     free: Vec<f64>,
     zone: Vec<usize>,
+    /// Share of an item's load that its applications find near, for each item one for each spot; empty where nobody wishes.
+    near: Rc<[f64]>,
     /// In the order in which they were done: item, from, to, and whether for nearness.
     moved: Vec<(usize, usize, usize, bool)>,
 }
@@ -50,6 +53,7 @@ impl<'a> State<'a> {
             on: vec![Vec::new(); spots.len()],
             free: spots.iter().map(|s| s.free_bytes.unwrap_or(f64::INFINITY)).collect(),
             zone: zones(spots),
+            near: nearness(items, spots),
             moved: Vec::new(),
         }
     }
@@ -166,8 +170,7 @@ impl<'a> State<'a> {
 
     /// Share of an item's load that its application finds near on a spot.
     pub(super) fn nearness(&self, item: usize, spot: usize) -> f64 {
-        let Some((item, spot)) = self.items.get(item).zip(self.spots.get(spot)) else { return 0.0 };
-        item.used_by.iter().filter(|(name, _)| spot.serves.contains(name)).map(|u| u.1).sum()
+        self.near.get(item * self.spots.len() + spot).copied().unwrap_or_default()
     }
 
     pub(super) fn ratio(&self) -> f64 {
@@ -226,6 +229,16 @@ impl<'a> State<'a> {
         out.sort_by_key(|m| (m.0, m.1.item));
         out.into_iter().map(|m| m.1).collect()
     }
+}
+
+fn nearness(items: &[Item], spots: &[Spot]) -> Rc<[f64]> {
+    if items.iter().all(|i| i.used_by.is_empty()) || spots.iter().all(|s| s.serves.is_empty()) {
+        return Rc::default();
+    }
+    let of = |item: &Item, spot: &Spot| {
+        item.used_by.iter().filter(|(name, _)| spot.serves.contains(name)).fold(0.0, |sum, u| sum + u.1)
+    };
+    items.iter().flat_map(|item| spots.iter().map(move |spot| of(item, spot))).collect()
 }
 
 fn add(a: Amount, b: Amount) -> Amount {

@@ -3,7 +3,7 @@
 
 use super::client::{Client, Task, create};
 use super::crew::{Crew, Ground};
-use super::scratch_name;
+use super::{scratch_name, tenths};
 use crate::pg::archive::Data;
 use crate::pg::error::Result;
 use crate::pg::ffi::quote_table;
@@ -45,10 +45,12 @@ pub struct Figures {
     pub reads: Vec<Point>,
     pub writes: Vec<Point>,
     pub copied_rows: f64,
-    pub copied_bytes: f64,
-    pub scanned_bytes: f64,
+    pub copied_mb: f64,
+    pub scanned_mb: f64,
     /// Microseconds that one more partition adds to planning.
     pub planning: f64,
+    /// What was done to the log for each write.
+    pub logged: &'static str,
     /// Why there were fewer clients than asked for.
     pub fewer: Option<String>,
 }
@@ -56,11 +58,12 @@ pub struct Figures {
 impl Bench<'_> {
     /// Measures all of it. What it makes must be rolled back.
     pub fn run(&self) -> Result<Figures> {
-        let (copied_rows, copied_bytes) = self.copy()?;
-        let scanned_bytes = self.scan()?;
-        let planning = self.planning()?;
         let (reads, writes, fewer) = self.statements()?;
-        Ok(Figures { reads, writes, copied_rows, copied_bytes, scanned_bytes, planning, fewer })
+        let (copied_rows, copied_bytes) = self.copy()?;
+        let (copied_rows, copied_mb) = (copied_rows.round(), tenths(copied_bytes / 1e6));
+        let scanned_mb = tenths(self.scan()? / 1e6);
+        let planning = tenths(self.planning()?);
+        Ok(Figures { reads, writes, copied_rows, copied_mb, scanned_mb, planning, logged: logged()?, fewer })
     }
 
     fn share(&self, of: f64) -> Duration {
@@ -163,6 +166,16 @@ impl Bench<'_> {
         });
         Ok((reads, writes, fewer))
     }
+}
+
+fn logged() -> Result<&'static str> {
+    let query = "SELECT pg_catalog.current_setting('wal_level') OPERATOR(pg_catalog.=) 'minimal',
+                        pg_catalog.current_setting('synchronous_commit') OPERATOR(pg_catalog.=) 'off'";
+    Ok(match Spi::get_two::<bool, bool>(query)? {
+        (Some(true), _) => "not logged, since wal_level is minimal and the table new",
+        (_, Some(true)) => "their log not flushed, since synchronous_commit is off",
+        _ => "each flushed like a commit",
+    })
 }
 
 fn alone(client: &mut Client, task: Task, window: Duration) -> Result<f64> {

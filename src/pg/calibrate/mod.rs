@@ -51,6 +51,7 @@ impl Outcome {
 /// room for the scratch tables, 25006 and 42501 where the caller may not.
 pub fn calibrate(name: &str, config: &CalibrationConfig, session: &Session) -> Result<Vec<Measure>> {
     precheck::writable("calibrate a node")?;
+    store::claim()?;
     let node = nodes::claim(name)?;
     let Location::Tablespace(tablespace) = &node.location else {
         return Err(Problem::new("0A000", format!("node \"{name}\" cannot be calibrated yet"))
@@ -58,7 +59,6 @@ pub fn calibrate(name: &str, config: &CalibrationConfig, session: &Session) -> R
             .hint("Give it a capacity with foreshard.alter_node.")
             .into());
     };
-    store::claim()?;
     let Some(schema) = &session.schema else {
         return Err(Problem::new("3F000", "no schema has been selected to create in")
             .detail("The scratch tables are made where CREATE TABLE would make them.")
@@ -87,9 +87,15 @@ pub fn calibrate(name: &str, config: &CalibrationConfig, session: &Session) -> R
         let _unlisted = unlisted();
         subtransaction(false, || bench.run())?
     };
-    let outcome = Outcome { reads: capacity(&figures.reads), writes: capacity(&figures.writes), figures };
+    let best = |points: &[Point]| capacity(points).map(|(rate, peak)| (rate.round(), peak.map(tenths)));
+    let outcome = Outcome { reads: best(&figures.reads), writes: best(&figures.writes), figures };
     store::keep(name, &outcome)?;
     Ok(measures(&outcome))
+}
+
+/// Nobody knows more digits of what differs from run to run.
+fn tenths(x: f64) -> f64 {
+    (x * 10.0).round() / 10.0
 }
 
 /// No two processes at the same time have one name.
@@ -128,7 +134,7 @@ fn measures(outcome: &Outcome) -> Vec<Measure> {
             "writes",
             outcome.writes.map(|w| w.0),
             "per second",
-            format!("{}; {STATEMENTS}; updates and inserts in turn, each flushed like a commit", rate(&figures.writes)),
+            format!("{}; {STATEMENTS}; updates and inserts in turn, {}", rate(&figures.writes), figures.logged),
         ),
         line(
             "clients",
@@ -139,14 +145,14 @@ fn measures(outcome: &Outcome) -> Vec<Measure> {
                 None => "no number of clients was seen beyond which it gets slower".to_owned(),
             },
         ),
-        line("scan", Some(figures.scanned_bytes / 1e6), "MB per second", "one process, from the cache".to_owned()),
+        line("scan", Some(figures.scanned_mb), "MB per second", "one process, from the cache".to_owned()),
         line(
             "copy",
             Some(figures.copied_rows),
             "rows per second",
             "one process, rows of about 95 bytes, with the checksum that a restore takes, without indexes".to_owned(),
         ),
-        line("copy bytes", Some(figures.copied_bytes / 1e6), "MB per second", "the same, in bytes of text".to_owned()),
+        line("copy bytes", Some(figures.copied_mb), "MB per second", "the same, in bytes of text".to_owned()),
         line(
             "planning",
             Some(figures.planning),

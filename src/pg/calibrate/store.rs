@@ -46,9 +46,9 @@ pub fn keep(node: &str, outcome: &Outcome) -> Result<()> {
             node.into(),
             outcome.reads.map(|r| r.0).into(),
             outcome.writes.map(|w| w.0).into(),
-            (figures.scanned_bytes / 1e6).into(),
+            figures.scanned_mb.into(),
             figures.copied_rows.into(),
-            (figures.copied_bytes / 1e6).into(),
+            figures.copied_mb.into(),
             figures.planning.into(),
             outcome.clients().into(),
             JsonB(details).into(),
@@ -59,7 +59,7 @@ pub fn keep(node: &str, outcome: &Outcome) -> Result<()> {
 
 /// The rates as they were seen, and the curve through them where there is one.
 fn points(points: &[Point]) -> Value {
-    let seen: Vec<Value> = points.iter().map(|p| json!({"clients": p.clients, "per_second": p.rate})).collect();
+    let seen: Vec<Value> = points.iter().map(|p| json!({"clients": p.clients, "per_second": p.rate.round()})).collect();
     let law = fit(points).ok();
     let law = law.map(|l| json!({"lambda": l.lambda, "sigma": l.sigma, "kappa": l.kappa, "off": l.off}));
     json!({ "seen": seen, "law": law })
