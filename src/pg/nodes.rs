@@ -18,7 +18,7 @@ pub fn registered() -> Result<Vec<Node>> {
     Spi::connect(|client| {
         let rows = client.select(
             "SELECT name, tablespace, server, capacity, zone, serves, active, reads_per_second, writes_per_second, clients,
-                 calibrated_at::pg_catalog.text
+                 pg_catalog.to_char(calibrated_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS \"UTC\"')
              FROM foreshard.nodes ORDER BY name COLLATE \"C\"",
             None,
             &[],

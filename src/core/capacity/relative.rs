@@ -5,9 +5,9 @@ use crate::model::node::{Location, NodeCapacity};
 use crate::model::words::{counted, list};
 use std::collections::BTreeMap;
 
-/// Point look-ups and single-row writes a second that a node bears that was never calibrated. Measured: the middle of six
-/// calibrations of two busy cores with a virtual disk, PostgreSQL 15, was 98,000 (81,000 to 133,000) and 2,800 (1,750 to
-/// 10,400); the careful side of it.
+/// Point look-ups and single-row writes a second that a node bears that was never calibrated. Measured (benches/calibrate.sh):
+/// the middle of six calibrations of two busy cores with a virtual disk, PostgreSQL 15, was 98,000 (81,000 to 133,000) and
+/// 2,800 (1,750 to 10,400); the careful side of it.
 pub const DEFAULT_READS_PER_SECOND: f64 = 80_000.0;
 pub const DEFAULT_WRITES_PER_SECOND: f64 = 2_000.0;
 /// Clients beyond which such a node gets slower. Measured: in half of these no such number was seen up to 8.
