@@ -1,7 +1,7 @@
 //! What nodes bear: the Universal Scalability Law from few points, and nodes beside each other.
 
 use super::planner_world::nodes;
-use foreshard_core::capacity::{Point, Usl, bears, capacity, fit, relative};
+use foreshard_core::capacity::{OVERHEAD_SECONDS, Point, Usl, bears, capacity, fit, from_outside, relative};
 use foreshard_core::model::node::{Location, NodeCapacity};
 use foreshard_core::model::{CalibrationConfig, Node};
 use proptest::prelude::*;
@@ -69,6 +69,31 @@ fn what_cannot_be_fitted_is_refused_with_its_reason() {
         assert!(refused(&[(1.0, 10.0), (bad, 19.0), (4.0, 30.0)]).contains("no measurement"), "{bad}");
     }
     assert!(refused(&[(1.0, 10.0), (0.5, 19.0), (4.0, 30.0)]).contains("no measurement"));
+}
+
+#[test]
+fn statements_from_outside_take_their_time_to_come() {
+    // One client: 20 µs in the server and 40 to come and go.
+    let (rate, _) = from_outside(&points(&[(1.0, 50_000.0)])).unwrap();
+    assert!(near(rate, 1e6 / 60.0), "{rate}");
+    // Two processors: twice as many, however many clients.
+    let two = points(&[(1.0, 50_000.0), (2.0, 100_000.0), (4.0, 100_000.0), (8.0, 100_000.0)]);
+    let (rate, _) = from_outside(&two).unwrap();
+    let (inside, _) = capacity(&two).unwrap();
+    let at_once = inside / 50_000.0;
+    assert!(near(rate, at_once / (20e-6 + OVERHEAD_SECONDS)) && at_once > 1.8, "{rate}");
+    // What waits for a disk hardly notices.
+    let (rate, _) = from_outside(&points(&[(1.0, 100.0)])).unwrap();
+    assert!(rate > 99.0 && rate < 100.0);
+    assert_eq!(from_outside(&[]), None);
+}
+
+#[test]
+fn a_peak_is_one_only_if_the_rate_was_seen_to_fall() {
+    // The curve through these points has its peak at 5 clients, but 8 did still more.
+    let (_, clients) =
+        capacity(&points(&[(1.0, 61_313.0), (2.0, 112_126.0), (4.0, 118_896.0), (8.0, 127_204.0)])).unwrap();
+    assert_eq!(clients, None);
 }
 
 #[test]

@@ -11,4 +11,4 @@ mod usl;
 pub use relative::{
     ALIKE, DEFAULT_CLIENTS, DEFAULT_READS_PER_SECOND, DEFAULT_WRITES_PER_SECOND, Relative, bears, relative,
 };
-pub use usl::{Point, Usl, capacity, fit};
+pub use usl::{OVERHEAD_SECONDS, Point, Usl, capacity, fit, from_outside};

@@ -6,12 +6,12 @@ use crate::model::words::{counted, list};
 use std::collections::BTreeMap;
 
 /// Point look-ups and single-row writes a second that a node bears that was never calibrated. Measured (benches/calibrate.sh):
-/// the middle of six calibrations of two busy cores with a virtual disk, PostgreSQL 15, was 98,000 (81,000 to 133,000) and
-/// 2,800 (1,750 to 10,400); the careful side of it.
-pub const DEFAULT_READS_PER_SECOND: f64 = 80_000.0;
-pub const DEFAULT_WRITES_PER_SECOND: f64 = 2_000.0;
-/// Clients beyond which such a node gets slower. Measured: in half of these no such number was seen up to 8.
-pub const DEFAULT_CLIENTS: f64 = 8.0;
+/// calibrations of two busy cores with a virtual disk, PostgreSQL 15, said 39,000 to 48,000 and 1,700 to 3,400, and pgbench got
+/// 20,000 to 31,000 and 2,300 to 2,700; the careful side of it.
+pub const DEFAULT_READS_PER_SECOND: f64 = 20_000.0;
+pub const DEFAULT_WRITES_PER_SECOND: f64 = 1_700.0;
+/// Clients beyond which such a node gets slower. PostgreSQL's max_connections as it is shipped: no fewer were seen to be too many.
+pub const DEFAULT_CLIENTS: f64 = 100.0;
 /// Measured capacities that differ by less than this factor are alike. Measured: two calibrations of one node were up to
 /// 1.6 times apart in look-ups, on a machine that others used as well.
 pub const ALIKE: f64 = 2.0;

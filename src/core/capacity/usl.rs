@@ -83,8 +83,8 @@ pub fn fit(points: &[Point]) -> Result<Usl, Problem> {
     }
 }
 
-/// The best rate that the points show, and the number of clients at which it is reached where it falls beyond. The curve
-/// is believed no further than to the most clients that were measured; without a curve the best point counts. None
+/// The best rate that the points show, and the number of clients at which it is reached where it was seen to fall beyond. The
+/// curve is believed no further than to the most clients that were measured; without a curve the best point counts. None
 /// without any positive rate.
 pub fn capacity(points: &[Point]) -> Option<(f64, Option<f64>)> {
     let of = |f: fn(&Point) -> f64| points.iter().map(f).filter(|x| x.is_finite()).fold(0.0, f64::max);
@@ -93,8 +93,25 @@ pub fn capacity(points: &[Point]) -> Option<(f64, Option<f64>)> {
         return None;
     }
     let Ok(usl) = fit(points) else { return Some((best, None)) };
-    let peak = usl.peak().filter(|n| *n <= most);
+    let last = points.iter().filter(|p| p.clients >= most).map(|p| p.rate).fold(0.0, f64::max);
+    let peak = usl.peak().filter(|n| *n <= most && last < best * (1.0 - FALL));
     Some((usl.rate(peak.unwrap_or(most)), peak))
+}
+
+/// How much less than the best rate is a fall, and not chance. Assumed.
+const FALL: f64 = 0.1;
+
+/// What a statement of an application takes beside its work: protocol, network calls, a transaction of its own. Measured
+/// (benches/calibrate.sh): one pgbench client over a socket does a look-up in 49 to 78 µs, the server by itself in 16 to 25.
+pub const OVERHEAD_SECONDS: f64 = 40e-6;
+
+/// The same of statements that come from applications, where the points are of statements inside the server: as many run at
+/// once as there are processors for, which is told by how much more several clients get done than one.
+pub fn from_outside(points: &[Point]) -> Option<(f64, Option<f64>)> {
+    let (rate, peak) = capacity(points)?;
+    let fewest = points.iter().filter(|p| p.rate > 0.0).min_by(|a, b| a.clients.total_cmp(&b.clients))?;
+    let at_once = (rate / (fewest.rate / fewest.clients)).max(1.0);
+    Some((at_once / (at_once / rate + OVERHEAD_SECONDS), peak))
 }
 
 /// What a point asks of the three coefficients: their factors, where the sum shall be 1 (in proportion to the point).

@@ -13,7 +13,7 @@ use super::ffi::{Session, subtransaction, unlisted};
 use super::{catalog, nodes, precheck};
 use bench::{Bench, Figures, MOST_BYTES};
 use crew::Ground;
-use foreshard_core::capacity::{Point, capacity, fit};
+use foreshard_core::capacity::{OVERHEAD_SECONDS, Point, fit, from_outside};
 use foreshard_core::model::node::Location;
 use foreshard_core::model::words::{list, percent, thousands};
 use foreshard_core::model::{CalibrationConfig, Problem};
@@ -87,7 +87,7 @@ pub fn calibrate(name: &str, config: &CalibrationConfig, session: &Session) -> R
         let _unlisted = unlisted();
         subtransaction(false, || bench.run())?
     };
-    let best = |points: &[Point]| capacity(points).map(|(rate, peak)| (rate.round(), peak.map(tenths)));
+    let best = |points: &[Point]| from_outside(points).map(|(rate, peak)| (rate.round(), peak.map(tenths)));
     let outcome = Outcome { reads: best(&figures.reads), writes: best(&figures.writes), figures };
     store::keep(name, &outcome)?;
     Ok(measures(&outcome))
@@ -102,8 +102,6 @@ fn tenths(x: f64) -> f64 {
 fn scratch_name() -> String {
     format!("foreshard_calibration_{}", std::process::id())
 }
-
-const STATEMENTS: &str = "parsed and planned each time, without a network, rows in the cache";
 
 fn measures(outcome: &Outcome) -> Vec<Measure> {
     let figures = &outcome.figures;
@@ -121,20 +119,19 @@ fn measures(outcome: &Outcome) -> Vec<Measure> {
             Err(_) => "too few numbers of clients for a curve".to_owned(),
         };
         let fewer = figures.fewer.as_ref().map(|why| format!("; {why}")).unwrap_or_default();
-        format!("{}; {law}{fewer}", list(&seen, 8))
+        let overhead = OVERHEAD_SECONDS * 1e6;
+        format!(
+            "in the server itself {}; {law}{fewer}; {overhead:.0} microseconds for each to come and go",
+            list(&seen, 8)
+        )
     };
     vec![
-        line(
-            "point reads",
-            outcome.reads.map(|r| r.0),
-            "per second",
-            format!("{}; {STATEMENTS}", rate(&figures.reads)),
-        ),
+        line("point reads", outcome.reads.map(|r| r.0), "per second", rate(&figures.reads)),
         line(
             "writes",
             outcome.writes.map(|w| w.0),
             "per second",
-            format!("{}; {STATEMENTS}; updates and inserts in turn, {}", rate(&figures.writes), figures.logged),
+            format!("{}; updates and inserts in turn, {}", rate(&figures.writes), figures.logged),
         ),
         line(
             "clients",
