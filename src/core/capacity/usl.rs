@@ -42,8 +42,8 @@ impl Usl {
 }
 
 /// The curve through the points by least squares: N / X(N) = (1 + σ(N - 1) + κN(N - 1)) / λ is linear in 1/λ, σ/λ and
-/// κ/λ. Each point counts by how far it is off in proportion, and σ and κ are at least 0: of the solutions with both, either
-/// or none of them left out the nearest one that is legal, which is the nearest of all that are (the problem is convex).
+/// κ/λ. Each point counts by how far it is off in proportion, and none of the three is below 0: of the solutions with some of
+/// them left out the nearest one that is legal, which is the nearest of all that are (the problem is convex).
 ///
 /// # Errors
 /// 22023 for numbers that are none, that are not positive, or for fewer than three different numbers of clients.
@@ -67,12 +67,11 @@ pub fn fit(points: &[Point]) -> Result<Usl, Problem> {
             clients.len()
         )));
     }
-    let kept = [[true, true, true], [true, true, false], [true, false, true], [true, false, false]];
-    let legal =
-        kept.iter().filter_map(|kept| solve(points, kept)).filter(|[a, b, c]| *a > 0.0 && *b >= 0.0 && *c >= 0.0);
+    let subsets = (1..1_u8 << UNKNOWNS).map(|bits| std::array::from_fn(|at| bits & (1 << at) != 0));
+    let legal = subsets.filter_map(|kept| solve(points, &kept)).filter(|x| x.iter().all(|x| *x >= 0.0));
     let nearest = legal.min_by(|a, b| distance(points, a).total_cmp(&distance(points, b)));
-    let Some([one, queue, pairs]) = nearest else {
-        return Err(refused("The rates are too far apart to be computed with.".to_owned()));
+    let Some([one, queue, pairs]) = nearest.filter(|x| x[0] > 0.0) else {
+        return Err(refused("One client gets next to nothing done beside what several do.".to_owned()));
     };
     let mut usl = Usl { lambda: 1.0 / one, sigma: queue / one, kappa: pairs / one, off: 0.0 };
     usl.off = points.iter().map(|p| (usl.rate(p.clients) / p.rate - 1.0).abs()).fold(0.0, f64::max);
