@@ -15,6 +15,7 @@ mod layout;
 mod levels;
 mod notes;
 mod options;
+mod outlook;
 pub mod search;
 mod transactions;
 
@@ -26,7 +27,9 @@ pub use options::Breadth;
 use crate::count::{DEFAULT_TARGET_SHARD_BYTES, Demand};
 use crate::key::{Context, HashShares, Subject};
 use crate::model::plan::Note;
-use crate::model::{Config, Interrupts, Layout, Node, Plan, Problem, Schema, Table, TableName, TableProfile, Workload};
+use crate::model::{
+    Config, Interrupts, Layout, Metric, Node, Outlook, Plan, Problem, Schema, Table, TableName, TableProfile, Workload,
+};
 use std::collections::BTreeMap;
 
 /// Version of the plan's document.
@@ -73,6 +76,8 @@ pub struct PlanInput<'a> {
     /// The nodes that may take shards, in the user's order; never empty.
     pub nodes: &'a [Node],
     pub config: &'a Config,
+    /// What the load history says of the time ahead, where there is one.
+    pub outlook: Option<&'a Outlook>,
     /// What is already known not to be carried over.
     pub notes: Vec<Note>,
     /// What the workload stands on, in words: query log, similar tables, declared profile, fallback.
@@ -162,10 +167,10 @@ fn demand(input: &PlanInput<'_>, table: &Table) -> Demand {
     Demand {
         rows: input.profile.map(|p| p.rows).or(told.rows),
         text_bytes: input.profile.map(|p| p.text_bytes).or(told.bytes),
-        growth: config.growth.unwrap_or(1.0),
+        growth: config.growth.or_else(|| input.outlook.and_then(outlook::growth)).unwrap_or(1.0),
         target_shard_bytes: config.target_shard_size.map_or(DEFAULT_TARGET_SHARD_BYTES, |s| s.0),
-        throughput: config.throughput,
-        concurrency: config.concurrency,
+        throughput: config.throughput.or_else(|| outlook::peak(input.outlook?, Metric::Rate)),
+        concurrency: config.concurrency.or_else(|| outlook::peak(input.outlook?, Metric::Sessions)),
         nodes: input.nodes.iter().filter(|n| n.active && n.capacity > 0.0).count(),
         indexes: table.unique_keys.len(),
     }
@@ -205,6 +210,8 @@ fn assemble(
         return Err(vec![Problem::new("XX000", "the chosen candidate is missing")]);
     };
     let layout = layout::lay_out(subject, &choice.scored, input, exact)?;
+    let pieces = layout.spread().shards.len().max(1);
+    let next_split = input.outlook.map(|o| outlook::next_split(o, &demand(input, subject.table), &count, pieces));
     let mut all_notes = input.notes.clone();
     all_notes.extend(notes::of_choice(subject, candidate, input));
     let mut plan = Plan {
@@ -220,6 +227,8 @@ fn assemble(
         chosen,
         layout,
         count,
+        forecast: input.outlook.cloned(),
+        next_split,
         notes: all_notes,
         joint: Some(described),
         confidence: Some(confidence),

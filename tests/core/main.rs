@@ -20,6 +20,7 @@ mod joint_corpus;
 mod joint_search;
 mod key_split;
 mod key_visits;
+mod outlook;
 mod place;
 mod place_items;
 mod plan_choices;

@@ -1,6 +1,7 @@
 //! The plan: the chosen layout with everything that led to it.
 
 pub use super::layout::{Bound, Layout, Part, Shard, Within};
+use super::outlook::{NextSplit, Outlook};
 use super::schema::TableName;
 use super::workload::{Coverage, Transaction, WorkloadProfile};
 use serde::{Deserialize, Serialize};
@@ -56,6 +57,11 @@ pub struct Plan {
     pub chosen: usize,
     pub layout: Layout,
     pub count: CountDecision,
+    /// What the load history says of the time ahead, and when it asks for more shards; None without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Outlook>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_split: Option<NextSplit>,
     /// What is not carried over as it was, and why; known before anything is created.
     pub notes: Vec<Note>,
     /// What the choice assumes of the other tables, and how surely nothing is better.

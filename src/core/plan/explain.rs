@@ -1,6 +1,7 @@
 //! The plan as text for people: one screen, in the way of EXPLAIN.
 
 use super::choose::{name_of, named};
+use super::outlook::told;
 use crate::model::plan::{Direction, JointChoice, Level, Note, Remedy, TableChoice};
 use crate::model::words::{bytes, counted, list, percent, thousands};
 use crate::model::workload::NotUnderstood;
@@ -45,6 +46,12 @@ pub fn explain(plan: &Plan) -> String {
         page.part("Would change it", &would_change(plan), 2);
     }
     count(plan, &mut page);
+    if let Some(outlook) = &plan.forecast {
+        page.part("Forecast", &told(outlook), 5);
+    }
+    if let Some(next) = &plan.next_split {
+        page.part("Next split", &next.because, 3);
+    }
     page.part("Values to come", &open_end(&plan.layout), 2);
     runners_up(plan, &mut page);
     page.part("Not carried over", &notes(&plan.notes), 4);

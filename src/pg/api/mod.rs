@@ -2,6 +2,7 @@
 //!
 //! Their SQL definitions, comments and privileges are in sql/: what a user sees is written once, by hand.
 
+mod forecast;
 mod jobs;
 mod nodes;
 mod replay;
