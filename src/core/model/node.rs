@@ -26,3 +26,13 @@ pub enum Location {
     /// A postgres_fdw server.
     Server(String),
 }
+
+/// What a node was measured to bear; what was not measured is None.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeCapacity {
+    pub reads_per_second: Option<f64>,
+    pub writes_per_second: Option<f64>,
+    /// Clients at the same time beyond which they only wait for each other.
+    pub clients: Option<f64>,
+    pub measured_at: Option<String>,
+}

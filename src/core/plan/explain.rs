@@ -49,6 +49,9 @@ pub fn explain(plan: &Plan) -> String {
     runners_up(plan, &mut page);
     page.part("Not carried over", &notes(&plan.notes), 4);
     nodes(plan, &mut page);
+    for note in plan.notes.iter().filter(|n| n.kind == Note::CAPACITY) {
+        page.part("Too few nodes", &format!("{}; {}.", note.what, note.because), 2);
+    }
     page.0.truncate(45);
     page.0.join("\n")
 }
@@ -265,7 +268,7 @@ fn runners_up(plan: &Plan, page: &mut Page) {
 
 fn notes(notes: &[Note]) -> String {
     let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for note in notes {
+    for note in notes.iter().filter(|n| n.kind != Note::CAPACITY) {
         kinds.entry(&note.kind).or_default().push(format!("{} {}", note.object, note.what));
     }
     if kinds.is_empty() {
