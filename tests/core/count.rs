@@ -16,6 +16,7 @@ fn demand() -> Demand {
         throughput: None,
         concurrency: None,
         nodes: 1,
+        servers: 1,
         per_node: PerNode::of([(1.0, None)], 0.0),
         spreads: true,
         indexes: 1,
@@ -23,7 +24,7 @@ fn demand() -> Demand {
 }
 
 /// Look-ups by the key, all of them on one shard.
-const POINT: Work = Work { ms: 0.02, spared_ms: 0.0, further: 0.0, leaves: 0.0 };
+const POINT: Work = Work { ms: 0.02, spared_ms: 0.0, changes: 0.0, further: 0.0, leaves: 0.0 };
 
 fn limits(method: Method, distinct: u64) -> KeyLimits {
     KeyLimits {

@@ -22,6 +22,7 @@ fn demand(gigabytes: f64, nodes: usize) -> Demand {
         throughput: None,
         concurrency: None,
         nodes,
+        servers: nodes,
         per_node: PerNode::of([(1.0, None)], 0.0),
         spreads: nodes > 1,
         indexes: 1,
@@ -53,6 +54,19 @@ fn a_shard_that_is_full_at_once_is_not_planned_where_more_shards_cost_little() {
     let found = decided(&demand(39.0, 1), &by(Method::Hash), asking_all(0.1, 1.0));
     assert_eq!((found.count, found.decided_by.as_str()), (4, "volume"));
     assert!(found.because.contains("8 would cost") && found.because.contains("mostly for the time of statements"));
+}
+
+#[test]
+fn what_a_statement_feels_of_the_shards_is_a_matter_of_its_own_time() {
+    let slower = |work: Work| decided(&demand(1.0, 2), &by(Method::Hash), |_| work).slower.unwrap();
+    let (look_up, report) = (Work { ms: 0.02, ..Work::default() }, Work { ms: 50.0, ..Work::default() });
+    assert!(slower(look_up) > 0.15 && slower(report) < 0.001);
+    assert!(slower(Work { changes: 1.0, ..look_up }) > slower(look_up), "an UPDATE pays more");
+    assert!(slower(Work { leaves: 7.0, ..look_up }) > slower(look_up), "so does an INSERT of many rows");
+    assert!(slower(Work { spared_ms: 40.0, ..report }) > 0.0, "nothing is spared where a shard more is elsewhere");
+    let alone =
+        decided(&demand(1.0, 1), &by(Method::Hash), |n| Work { spared_ms: 50.0 - 50.0 / f64::from(n), ..report });
+    assert!(alone.slower.unwrap() < -0.9 && alone.count > 16, "{alone:?}");
 }
 
 #[test]
@@ -163,6 +177,10 @@ fn more_load_than_the_nodes_bear_is_told() {
         text.contains("Too few nodes: 40,000 statements") && !text.contains("Not carried over: capacity"),
         "{text}"
     );
+    let mut two = readings(by_id()).config(json!({"throughput": 20_000}));
+    two.nodes = nodes(&["fast", "large"]);
+    let note = two.plan("readings").notes.into_iter().find(|n| n.kind == "capacity").unwrap();
+    assert!(note.what.contains("tablespaces of one share its processors"), "{}", note.what);
     let calm = readings(by_id()).config(json!({"throughput": 400})).plan("readings");
     assert!(calm.notes.iter().all(|n| n.kind != "capacity"));
     assert_eq!(choice(&calm), "none()", "one node bears it");
@@ -189,4 +207,15 @@ fn periods_that_no_index_finds_are_cut_until_it_costs_more_than_it_spares() {
     log.statements[0].total_ms = 400.0;
     world.workload = log;
     assert_eq!(choice(&world.plan("readings")), "none()");
+}
+
+#[test]
+fn the_next_split_is_told_where_it_is_near() {
+    let near = readings(by_id()).config(json!({"target_shard_size": "50MB", "growth": 2})).plan("readings");
+    // (60 MB of text + 28 MB of headers) x 1.5 x 2 is 252 MB: 6 shards of 50 MB, and 8 are full at 1.6 times that.
+    assert_eq!(near.count.count, 8, "{}", near.count.because);
+    let text = explain(&near).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(text.contains("The next split is due when it has grown 1.6-fold beyond what is planned for."), "{text}");
+    let far = readings(by_id()).config(json!({"growth": 2})).plan("readings");
+    assert!(!explain(&far).contains("next split is due"));
 }

@@ -50,6 +50,8 @@ pub struct Demand {
     /// Clients at the same time at the peak.
     pub concurrency: Option<f64>,
     pub nodes: usize,
+    /// Servers that these nodes are on: tablespaces of one share its processors.
+    pub servers: usize,
     pub per_node: PerNode,
     /// The rows are, or will be, on more than one node. Where they are not, no load can be moved.
     pub spreads: bool,

@@ -1,7 +1,7 @@
 //! From bounds and costs to one count.
 
 use super::bounds::whole;
-use super::cost::{Costing, CountCost, MOST_OTHERS, lasts_until};
+use super::cost::{Costing, CountCost, MOST_OTHERS, lasts_until, slower};
 use crate::model::Method;
 use crate::model::plan::{CountBound, CountDecision, Direction};
 use crate::model::words::{counted, round4};
@@ -87,13 +87,15 @@ pub fn unsharded(bounds: Vec<CountBound>, spreads: bool) -> CountDecision {
         decided_by: "not sharded".to_owned(),
         because: because.to_owned(),
         lasts_until: None,
+        slower: None,
     }
 }
 
 fn decision(count: u32, bounds: Vec<CountBound>, by: &str, because: String, costing: &Costing<'_>) -> CountDecision {
     let shards = f64::from(count) * f64::from(costing.each);
     let lasts_until = lasts_until(costing.demand, shards, (costing.skew_at)(count)).map(round4);
-    CountDecision { count, bounds, decided_by: by.to_owned(), because, lasts_until }
+    let slower = Some(round4(slower(&(costing.work_at)(count), shards, costing.demand.spreads)));
+    CountDecision { count, bounds, decided_by: by.to_owned(), because, lasts_until, slower }
 }
 
 /// The cheapest count of `from`, twice that, and so on up to `to`, with its neighbours among these. More shards are taken

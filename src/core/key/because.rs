@@ -234,7 +234,7 @@ pub(super) fn unsharded(subject: &Subject<'_>, candidate: &Candidate, growth: f6
             bytes(MIN_SHARDED_BYTES as f64)
         ),
         _ if one_node => {
-            "One plain table on the only node: shards would cost every statement and spare none.".to_owned()
+            "One plain table on the only node: shards would cost its statements more than they spare them.".to_owned()
         }
         _ => "One plain table: nothing to cut, nothing to keep in step, and all of its load in one place.".to_owned(),
     }

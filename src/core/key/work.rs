@@ -1,5 +1,6 @@
 //! What all statements on a table do under a layout, on average over their calls.
 
+use super::access::writes_table;
 use super::context::Weighed;
 use super::cut::Level;
 use super::subject::{Basis, Subject};
@@ -19,6 +20,7 @@ pub fn work(subject: &Subject<'_>, levels: &[Level<'_>]) -> Work {
         let times = if subject.basis == Basis::Assumed { *weight } else { statement.calls };
         let visits = visits(subject, statement, levels);
         sum.further += times * visits.further;
+        sum.changes += if writes_table(subject, statement) { times } else { 0.0 };
         sum.ms += statement.total_ms;
         if scan::reads_all(subject, statement) {
             sum.spared_ms += statement.total_ms * (1.0 - scan::left(&visits, levels));
@@ -39,6 +41,7 @@ pub fn work(subject: &Subject<'_>, levels: &[Level<'_>]) -> Work {
     Work {
         ms: sum.ms / calls,
         spared_ms: sum.spared_ms / calls,
+        changes: sum.changes / calls,
         further: sum.further / calls,
         leaves: sum.leaves / calls,
     }

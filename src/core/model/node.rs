@@ -27,12 +27,15 @@ pub enum Location {
     Server(String),
 }
 
-/// What a node was measured to bear; what was not measured is None.
+/// What a node bears at its best number of clients.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct NodeCapacity {
+    /// Point look-ups.
     pub reads_per_second: Option<f64>,
+    /// Single-row writes.
     pub writes_per_second: Option<f64>,
-    /// Clients at the same time beyond which they only wait for each other.
+    /// Clients beyond which it does less, where that was seen.
     pub clients: Option<f64>,
+    /// As text, for people.
     pub measured_at: Option<String>,
 }

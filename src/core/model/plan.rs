@@ -287,6 +287,10 @@ pub struct CountDecision {
     /// shard should exceed: the next split is due then. None where the size is not known or there are no shards.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lasts_until: Option<f64>,
+    /// How much longer the table's statements are expected to take than on one plain table of the same server; below 0 where
+    /// shards spare them reading. None where there are no shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slower: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -90,6 +90,8 @@ pub struct Work {
     /// Execution time by the log, milliseconds, and the part of it that goes into reading what shards leave out.
     pub ms: f64,
     pub spared_ms: f64,
+    /// Share of UPDATEs and DELETEs, 0..=1.
+    pub changes: f64,
     /// Shards beyond the first that a statement visits.
     pub further: f64,
     /// Shards beyond the first into which an INSERT puts rows.

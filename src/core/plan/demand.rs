@@ -3,6 +3,7 @@
 use super::PlanInput;
 use super::options::is_forced;
 use crate::count::{CoLocated, DEFAULT_TARGET_SHARD_BYTES, Demand, PerNode, demand_bounds, needed, needs};
+use crate::model::node::Location;
 use crate::model::plan::Note;
 use crate::model::words::{counted, thousands};
 use crate::model::{Node, Table};
@@ -11,6 +12,7 @@ pub(super) fn demand(input: &PlanInput<'_>, table: &Table) -> Demand {
     let config = input.config;
     let told = input.sizes.get(&input.source).copied().unwrap_or_default();
     let nodes: Vec<&Node> = input.nodes.iter().filter(|n| n.active && n.capacity > 0.0).collect();
+    let foreign = nodes.iter().filter(|n| matches!(n.location, Location::Server(_))).count();
     let demand = Demand {
         rows: input.profile.map(|p| p.rows).or(told.rows),
         text_bytes: input.profile.map(|p| p.text_bytes).or(told.bytes),
@@ -19,6 +21,7 @@ pub(super) fn demand(input: &PlanInput<'_>, table: &Table) -> Demand {
         throughput: config.throughput,
         concurrency: config.concurrency,
         nodes: nodes.len(),
+        servers: foreign + usize::from(foreign < nodes.len()),
         per_node: PerNode::of(nodes.iter().map(|n| (n.capacity, None)), written(input)),
         spreads: false,
         indexes: table.unique_keys.len(),
@@ -52,24 +55,25 @@ fn written(input: &PlanInput<'_>) -> f64 {
     if all > 0.0 { written / all } else { 0.0 }
 }
 
-/// Says so where the load asks for more nodes than there are: shards alone bear nothing.
+/// Says so where the load asks for more servers than there are: shards alone bear nothing.
 pub(super) fn too_few_nodes(demand: &Demand) -> Option<Note> {
-    let needed = demand.nodes_needed().filter(|n| *n as usize > demand.nodes)?;
+    let needed = demand.nodes_needed().filter(|n| *n as usize > demand.servers)?;
     let load = [(demand.throughput, "statements a second"), (demand.concurrency, "clients at once")];
     let load: Vec<String> =
         load.iter().filter_map(|(n, what)| n.map(|n| format!("{} {what}", thousands(n.round() as u64)))).collect();
     let source = if demand.per_node.measured { "was measured to bear" } else { "is taken to bear" };
+    let of_them = if demand.nodes > demand.servers { "; tablespaces of one share its processors" } else { "" };
     Some(Note {
         kind: Note::CAPACITY.to_owned(),
         object: "nodes".to_owned(),
         what: format!(
-            "{} at the peak ask for {}, of which there are {}",
+            "{} at the peak ask for {}, and here {}{of_them}",
             load.join(" and "),
-            counted(u64::from(needed), "node"),
-            demand.nodes
+            counted(u64::from(needed), "server"),
+            if demand.servers == 1 { "is one".to_owned() } else { format!("are {}", demand.servers) }
         ),
         because: format!(
-            "a node {source} {} of such statements a second, or {} clients, and more shards on it bear no more",
+            "one {source} {} of such statements a second, or {} clients, and more shards on it bear no more",
             thousands(demand.per_node.statements.round() as u64),
             thousands(demand.per_node.clients.round() as u64)
         ),

@@ -13,6 +13,8 @@ const WIDTH: usize = 100;
 const RUNNERS_UP: usize = 4;
 /// Share of the calls understood below which the choice is called a hint. Assumed.
 const WELL_UNDERSTOOD: f64 = 0.8;
+/// Growth up to which it is worth saying that a shard is full then. Assumed: what takes longer to come is not planned for.
+const SOON: f64 = 10.0;
 /// Kinds of notes and nodes that have a line of their own.
 const GROUPS: usize = 4;
 
@@ -202,7 +204,13 @@ fn stands_on(plan: &Plan) -> String {
 
 fn count(plan: &Plan, page: &mut Page) {
     let decision = &plan.count;
-    page.part("Count", &format!("{}. {}", decision.count, decision.because), 3);
+    let slower = decision.slower.filter(|s| *s >= 0.01).map_or_else(String::new, |slower| {
+        format!(" On one server statements take {} longer than on a plain table.", percent(slower))
+    });
+    let due = decision.lasts_until.filter(|growth| *growth < SOON).map_or_else(String::new, |growth| {
+        format!(" The next split is due when it has grown {growth:.1}-fold beyond what is planned for.")
+    });
+    page.part("Count", &format!("{}. {}{slower}{due}", decision.count, decision.because), 4);
     let bounds: Vec<String> = decision
         .bounds
         .iter()

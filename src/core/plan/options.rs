@@ -209,7 +209,7 @@ fn copy_of(
     let candidate = assess(subject, &Cutting::of(key, cut), setting);
     let because = format!("{} is cut this way already, and rows that belong together stay together.", placed.table);
     let decided_by = format!("as {}", placed.table);
-    let count = CountDecision { count, bounds: Vec::new(), decided_by, because, lasts_until: None };
+    let count = CountDecision { count, bounds: Vec::new(), decided_by, because, lasts_until: None, slower: None };
     Some(Scored { candidate, count, like: Some(at), agreed: true })
 }
 
