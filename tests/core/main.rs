@@ -9,6 +9,7 @@ mod backup_sampler;
 mod backup_script;
 mod backup_sizes;
 mod count;
+mod count_cost;
 mod determinism;
 mod forecast;
 mod forecast_accuracy;

@@ -26,3 +26,16 @@ pub enum Location {
     /// A postgres_fdw server.
     Server(String),
 }
+
+/// What a node bears at its best number of clients.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NodeCapacity {
+    /// Point look-ups.
+    pub reads_per_second: Option<f64>,
+    /// Single-row writes.
+    pub writes_per_second: Option<f64>,
+    /// Clients beyond which it does less, where that was seen.
+    pub clients: Option<f64>,
+    /// As text, for people.
+    pub measured_at: Option<String>,
+}

@@ -24,22 +24,27 @@ pub(super) fn growth(outlook: &Outlook) -> Option<f64> {
 /// When more shards are asked for than the `pieces` that the plan spreads rows over.
 pub(super) fn next_split(outlook: &Outlook, demand: &Demand, count: &CountDecision, pieces: usize) -> NextSplit {
     let size = outlook.size().filter(|size| size.now > 0.0);
-    let by_size = |name| Some((name, size?, demand.growth * size?.now));
-    let by_load = |name, metric, level: Option<f64>| Some((name, outlook.of(metric)?, level?));
+    // More shards on one server bear no more.
+    let (shards, bearers) = ((pieces, "shard"), (pieces, "shard").min((demand.servers.max(1), "server")));
+    let by_size = |name| Some((name, size?, demand.growth * size?.now, shards));
+    let by_load = |name, metric, level: Option<f64>| Some((name, outlook.of(metric)?, level?, bearers));
     let asked = [
         by_size("volume"),
         by_size("family volume"),
         by_load("throughput", Metric::Rate, demand.throughput),
         by_load("concurrency", Metric::Sessions, demand.concurrency),
     ];
-    let of = |(name, series, level): (&str, &Expected, f64)| {
+    let of = |(name, series, level, (holders, noun)): (&str, &Expected, f64, (usize, &str))| {
         let asks = |b: &&CountBound| b.name == name && b.direction == Direction::AtLeast;
         let bound = count.bounds.iter().filter(asks).max_by(|a, b| a.value.total_cmp(&b.value))?;
         if bound.value <= 0.0 {
             let because = format!("\"{name}\" asks for less than a thousandth of a shard, and will for long.");
             return Some(NextSplit { due: Due::NotForeseen, at: None, bound: Some(name.to_owned()), because });
         }
-        Some(when(name, series, level * pieces as f64 / bound.value, pieces, &outlook.horizon))
+        // The volume of the fullest shard is what a split is due by, where it is known.
+        let by_fullest = count.lasts_until.filter(|_| name == "volume");
+        let limit = level * by_fullest.unwrap_or(holders as f64 / bound.value);
+        Some(when(name, series, limit, (holders, noun), &outlook.horizon))
     };
     let first = asked.into_iter().flatten().filter_map(of).min_by(|a, b| (a.due, &a.at).cmp(&(b.due, &b.at)));
     let mut first = first.unwrap_or_else(|| NextSplit {
@@ -55,9 +60,9 @@ pub(super) fn next_split(outlook: &Outlook, demand: &Demand, count: &CountDecisi
 }
 
 /// When a series reaches what the shards take.
-fn when(name: &str, series: &Expected, limit: f64, pieces: usize, horizon: &str) -> NextSplit {
+fn when(name: &str, series: &Expected, limit: f64, (holders, noun): (usize, &str), horizon: &str) -> NextSplit {
     let size = series.metric.is_size();
-    let shards = counted(pieces as u64, "shard");
+    let shards = counted(holders as u64, noun);
     let told = |level: f64| match series.metric {
         _ if size => match level / series.now {
             times if times < 10.0 => format!("{times:.2} times today's size"),
@@ -66,7 +71,7 @@ fn when(name: &str, series: &Expected, limit: f64, pieces: usize, horizon: &str)
         Metric::Rate => format!("{} statements a second", figure(level)),
         _ => format!("{} clients at once", figure(level)),
     };
-    let takes = format!("{shards} {} {}", if pieces == 1 { "takes" } else { "take" }, told(limit));
+    let takes = format!("{shards} {} {}", if holders == 1 { "takes" } else { "take" }, told(limit));
     let due =
         |due: Due, at: Option<String>, because: String| NextSplit { due, at, bound: Some(name.to_owned()), because };
     if series.highest >= limit {
