@@ -134,6 +134,7 @@ fn main() {
             placed: &[],
             nodes: &nodes,
             config: &config,
+            outlook: None,
             notes: Vec::new(),
             basis: "query log".to_owned(),
             interrupts: Interrupts::default(),

@@ -38,6 +38,13 @@ LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'running_wrappe
 COMMENT ON FUNCTION foreshard._running() IS
     'restores under way in this database, of the roles that the caller may see; the view foreshard.jobs shows them';
 
+CREATE FUNCTION foreshard.forecast(relation pg_catalog.text, config pg_catalog.jsonb DEFAULT '{}')
+RETURNS TABLE (series pg_catalog.text, "time" pg_catalog.timestamptz, expected pg_catalog.float8, lower pg_catalog.float8,
+               upper pg_catalog.float8, because pg_catalog.text)
+LANGUAGE c STABLE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'forecast_wrapper';
+COMMENT ON FUNCTION foreshard.forecast(pg_catalog.text, pg_catalog.jsonb) IS
+    'forecasts the loads of a relation with a time, or of copies of pg_stat_statements: what to expect of each slot ahead, with an interval';
+
 CREATE FUNCTION foreshard.verify_table(relation pg_catalog.regclass)
 RETURNS TABLE (shard pg_catalog.regclass, node pg_catalog.text, rows pg_catalog.int8, misplaced_rows pg_catalog.int8,
                checksum pg_catalog.text, ok pg_catalog.bool)

@@ -36,6 +36,7 @@ fn planned(schema: &Schema, log: &[LogEntry], config: &Config, target: &TableNam
         placed: &[],
         nodes: &["a", "b"].map(node),
         config,
+        outlook: None,
         notes: Vec::new(),
         basis: "query log".to_owned(),
         interrupts: Interrupts::default(),

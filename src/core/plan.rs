@@ -9,12 +9,14 @@ mod apart;
 mod check;
 mod choose;
 mod confidence;
+mod demand;
 mod explain;
 pub mod joint;
 mod layout;
 mod levels;
 mod notes;
 mod options;
+mod outlook;
 mod placement;
 pub mod search;
 mod transactions;
@@ -26,10 +28,13 @@ pub use explain::explain;
 pub use options::Breadth;
 pub use placement::{Disk, without_room};
 
-use crate::count::{DEFAULT_TARGET_SHARD_BYTES, Demand};
+use demand::demand;
+
 use crate::key::{Context, HashShares, Subject};
 use crate::model::plan::Note;
-use crate::model::{Config, Interrupts, Layout, Node, Plan, Problem, Schema, Table, TableName, TableProfile, Workload};
+use crate::model::{
+    Config, Interrupts, Layout, Node, Outlook, Plan, Problem, Schema, TableName, TableProfile, Workload,
+};
 use std::collections::BTreeMap;
 
 /// Version of the plan's document.
@@ -76,6 +81,8 @@ pub struct PlanInput<'a> {
     /// The nodes that may take shards, in the user's order; never empty.
     pub nodes: &'a [Node],
     pub config: &'a Config,
+    /// What the load history says of the time ahead, where there is one.
+    pub outlook: Option<&'a Outlook>,
     /// What is already known not to be carried over.
     pub notes: Vec<Note>,
     /// What the workload stands on, in words: query log, similar tables, declared profile, fallback.
@@ -113,10 +120,14 @@ pub fn plan_with(input: &PlanInput<'_>, exact: &HashShares<'_>) -> Result<Plan, 
     let kind = input.config.workload.unwrap_or(input.workload.profile);
     let context = context(input, kind);
     let subject = Subject::new(table, &context, input.profile);
-    let (mut ranked, joint) = choose::rank(&subject, input, &demand(input, table), exact);
+    let demand = demand(input, table);
+    let (mut ranked, joint) = choose::rank(&subject, input, &demand, exact);
     choose::tell_transactions(&mut ranked, &subject, &joint, input);
     let (chosen, free) = choose::choose(&ranked, input.config)?;
-    assemble(input, &subject, ranked, &joint, chosen, free, exact)
+    let mut plan = assemble(input, &subject, ranked, &joint, chosen, free, exact)?;
+    plan.notes.extend(demand::too_few_nodes(&demand));
+    plan.hash = hash(&plan)?;
+    Ok(plan)
 }
 
 /// What a plan is chosen by: the costs of all choices, and for each table (the target first) the choices' names.
@@ -135,7 +146,7 @@ pub fn objective(input: &PlanInput<'_>, exact: &HashShares<'_>, breadth: Breadth
     let demand = demand(input, table);
     let options = options::of_target(&subject, input, &demand, &BTreeMap::new(), exact, breadth);
     let variables = options::variables(&subject, &options, input, &demand, exact, breadth);
-    let joint = joint::Joint::new(&context, demand.nodes, variables);
+    let joint = joint::Joint::new(&context, demand.nodes, demand.spreads, variables);
     // A rejected option is weighed, so that the tables that matter to it are there, but it cannot be chosen.
     let permitted = |at: &usize| options.get(*at).is_some_and(|o| o.candidate.rejected.is_none());
     let mut kept: Vec<Vec<usize>> = joint.variables.iter().map(|v| (0..v.values.len()).collect()).collect();
@@ -157,21 +168,6 @@ fn context<'a>(input: &PlanInput<'a>, kind: crate::model::WorkloadProfile) -> Co
     let mut context = Context::new(input.schema, input.workload, kind, profiled, input.sizes);
     context.interrupts = input.interrupts;
     context
-}
-
-fn demand(input: &PlanInput<'_>, table: &Table) -> Demand {
-    let config = input.config;
-    let told = input.sizes.get(&input.source).copied().unwrap_or_default();
-    Demand {
-        rows: input.profile.map(|p| p.rows).or(told.rows),
-        text_bytes: input.profile.map(|p| p.text_bytes).or(told.bytes),
-        growth: config.growth.unwrap_or(1.0),
-        target_shard_bytes: config.target_shard_size.map_or(DEFAULT_TARGET_SHARD_BYTES, |s| s.0),
-        throughput: config.throughput,
-        concurrency: config.concurrency,
-        nodes: input.nodes.iter().filter(|n| n.active && n.capacity > 0.0).count(),
-        indexes: table.unique_keys.len(),
-    }
 }
 
 fn assemble(
@@ -210,10 +206,12 @@ fn assemble(
     let mut layout = layout::lay_out(subject, &choice.scored, input, exact)?;
     let demand = demand(input, subject.table);
     let (placement, wishes) = placement::settle(&mut layout, subject, candidate, &demand, input)?;
+    let pieces = layout.spread().shards.len().max(1);
+    let next_split = input.outlook.map(|o| outlook::next_split(o, &demand, &count, pieces));
     let mut all_notes = input.notes.clone();
     all_notes.extend(wishes);
     all_notes.extend(notes::of_choice(subject, candidate, input));
-    let mut plan = Plan {
+    let plan = Plan {
         version: VERSION,
         target: input.target.clone(),
         source: input.source.clone(),
@@ -227,6 +225,8 @@ fn assemble(
         layout,
         count,
         placement: Some(placement),
+        forecast: input.outlook.cloned(),
+        next_split,
         notes: all_notes,
         joint: Some(described),
         confidence: Some(confidence),
@@ -236,7 +236,6 @@ fn assemble(
         transaction_kinds: input.workload.transactions.iter().filter(|t| t.statements.len() > 1).count(),
         hash: String::new(),
     };
-    plan.hash = hash(&plan)?;
     Ok(plan)
 }
 

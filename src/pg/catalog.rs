@@ -80,6 +80,21 @@ pub fn column_names(name: &TableName) -> Result<Option<Vec<String>>> {
     )?)
 }
 
+/// The names of a relation's columns with their types, those of domains being what the domain is made of; None where there
+/// is no such relation.
+pub fn column_types(name: &TableName) -> Result<Option<Vec<(String, String)>>> {
+    let Some(columns) = column_names(name)? else { return Ok(None) };
+    let types: Option<Vec<String>> = one(
+        "SELECT ARRAY(SELECT pg_catalog.format_type(coalesce(nullif(t.typbasetype, 0), t.oid), NULL)
+             FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+             WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum)
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = $1 AND c.relname = $2",
+        &[name.schema.clone().into(), name.name.clone().into()],
+    )?;
+    Ok(Some(columns.into_iter().zip(types.unwrap_or_default()).collect()))
+}
+
 /// The relation that an extension calls like itself, in whichever schema it was created; None where it is not installed.
 pub fn extension_relation(extension: &str) -> Result<Option<TableName>> {
     let schema: Option<String> = one(

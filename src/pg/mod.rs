@@ -10,6 +10,7 @@ mod create;
 pub mod definition;
 pub mod error;
 pub mod ffi;
+mod history;
 mod ledger;
 pub mod load;
 mod nodes;

@@ -9,7 +9,7 @@ use super::definition::{Definition, Definitions};
 use super::error::Result;
 use super::ffi::{Session, interrupts};
 use super::request::{Request, keep};
-use super::{catalog, claim, ledger, load, nodes, parse, precheck, progress, querylog};
+use super::{catalog, claim, history, ledger, load, nodes, parse, precheck, progress, querylog};
 use foreshard_core::model::config::Switch;
 use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::words::counted;
@@ -62,6 +62,10 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
         None => keep(&mut problems, querylog::read(&request.config, schema)),
         Some(_) => None,
     };
+    let history = match &request.stored {
+        None => keep(&mut problems, history::read(&request.config, schema)),
+        Some(_) => None,
+    };
     let Some(backup) = keep(&mut problems, Backup::open(&request.backup, &request.config, schema)) else {
         return Err(problems.into());
     };
@@ -90,8 +94,9 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
             (plan.clone(), *id)
         }
         None => {
-            let Some(log) = log else { return Err(problems.into()) };
-            let plan = make_plan(request, &backup, &definitions, &stored, &source, &nodes, log)?;
+            let (Some(log), Some(history)) = (log, history) else { return Err(problems.into()) };
+            let read = Read { stored, log, history };
+            let plan = make_plan(request, &backup, &definitions, &source, &nodes, read)?;
             let id = ledger::store_plan(&plan, &request.backup, &request.document)?;
             (plan, id)
         }
@@ -121,14 +126,20 @@ fn same_values(backup: &Backup, definitions: &Definitions, pairs: &[PairedColumn
     Ok(found)
 }
 
+/// What is known before the rows are read.
+struct Read {
+    stored: Stored,
+    log: querylog::QueryLog,
+    history: Option<history::Found>,
+}
+
 fn make_plan(
     request: &Request,
     backup: &Backup,
     definitions: &Definitions,
-    stored: &Stored,
     source: &TableName,
     nodes: &[Node],
-    log: querylog::QueryLog,
+    Read { stored, log, history }: Read,
 ) -> Result<Plan> {
     let schema = with_live_views(definitions.schema(source), &log)?;
     let definition = definitions.tables.get(source);
@@ -157,7 +168,7 @@ fn make_plan(
         basis = format!("{basis}: no statement touches {source}");
     }
     let (placed, exact) = neighbours(source, &request.target)?;
-    let mut sizes = sizes_of(definitions, stored, source, profile.as_ref());
+    let mut sizes = sizes_of(definitions, &stored, source, profile.as_ref());
     let others = sizes.keys().filter(|table| *table != source).count();
     if others > 0 {
         basis = format!("{basis}, sizes of {} by the backup", counted(others as u64, "other table"));
@@ -166,6 +177,8 @@ fn make_plan(
     if request.config.profile == Switch::On {
         workload.same_values = same_values(backup, definitions, &paired_columns(&schema, &workload))?;
     }
+    let rows = profile.as_ref().map(|p| p.rows).or(sizes.get(source).and_then(|size| size.rows));
+    let outlook = history.map(|h| h.outlook(&schema, source, rows, &request.config)).transpose()?;
     let input = PlanInput {
         target: request.target.clone(),
         source: source.clone(),
@@ -177,6 +190,7 @@ fn make_plan(
         placed: &placed,
         nodes,
         config: &request.config,
+        outlook: outlook.as_ref(),
         notes: Vec::new(),
         basis,
         interrupts: interrupts(),

@@ -152,18 +152,18 @@ pub fn texts(config: &Config, schema: Option<&str>, ids: &[i64]) -> Result<BTree
 
 /// A relation of the shape of pg_stat_statements: which of its columns there are.
 #[derive(Debug)]
-struct Shape {
-    name: TableName,
+pub(super) struct Shape {
+    pub(super) name: TableName,
     id: &'static str,
-    time: &'static str,
-    rows: &'static str,
+    pub(super) time: &'static str,
+    pub(super) rows: &'static str,
     nested: &'static str,
     has_dbid: bool,
-    identity: Vec<&'static str>,
+    pub(super) identity: Vec<&'static str>,
 }
 
 impl Shape {
-    fn of(name: &TableName) -> Result<Self> {
+    pub(super) fn of(name: &TableName) -> Result<Self> {
         let Some(columns) = catalog::column_names(name)? else {
             return Err(Problem::new("42P01", format!("query log \"{name}\" does not exist")).hint(HINT).into());
         };
@@ -190,10 +190,30 @@ impl Shape {
         })
     }
 
+    /// What a statement is known by.
+    pub(super) fn id(&self) -> String {
+        let id = self.id;
+        format!(
+            "coalesce({id}::pg_catalog.int8, pg_catalog.hashtextextended(l.query::pg_catalog.text COLLATE \"C\", 0))"
+        )
+    }
+
+    /// Each statement once, whatever the number of copies that the relation has of it.
+    pub(super) fn distinct(&self) -> Result<Vec<LogEntry>> {
+        let query = format!(
+            "SELECT id, pg_catalog.min(text COLLATE \"C\"), pg_catalog.max(calls), pg_catalog.max(ms), pg_catalog.max(rows),
+                    pg_catalog.bool_and(nested), ''::pg_catalog.text
+             FROM ({}) AS log (id, text, calls, ms, rows, nested, identity) GROUP BY id ORDER BY id",
+            self.query(false, &[])
+        );
+        let rows = ffi::subtransaction(true, || fetch(&query)).map_err(|e| unreadable(e, &self.name))?;
+        Ok(rows.into_iter().map(entry).collect())
+    }
+
     /// The query that gives identity, text, calls, time, rows, whether another statement ran it, and the rest of its
     /// identity.
     fn query(&self, live: bool, identity: &[&str]) -> String {
-        let Self { id, time, rows, nested, .. } = self;
+        let (id, Self { time, rows, nested, .. }) = (self.id(), self);
         // The view shows every database of the server, a copy what its maker put into it.
         let here = if live && self.has_dbid {
             " WHERE l.dbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())"
@@ -202,7 +222,7 @@ impl Shape {
         };
         let identity: Vec<String> = identity.iter().map(|c| format!(", l.{c}::pg_catalog.text")).collect();
         format!(
-            "SELECT coalesce({id}::pg_catalog.int8, pg_catalog.hashtextextended(l.query::pg_catalog.text COLLATE \"C\", 0)), l.query::pg_catalog.text,
+            "SELECT {id}, l.query::pg_catalog.text,
                     l.calls::pg_catalog.float8, {time}::pg_catalog.float8, {rows}::pg_catalog.float8, {nested},
                     pg_catalog.concat_ws('/', ''{})
              FROM {} l{here}",

@@ -259,7 +259,7 @@ fn few_unequal_texts_go_by_list_when_they_are_what_is_asked_for() {
     rows.columns[0].heavy =
         (0..).zip(sizes).map(|(i, count)| HeavyHitter { value: format!("region {i}"), count }).collect();
     rows.columns[0].quantiles.clear();
-    let mut world = World::new(schema, log).profiled(rows);
+    let mut world = World::new(schema, log).profiled(rows).config(json!({"growth": 2}));
     world.nodes = nodes(&["a"]);
     let plan = world.plan("visits");
     assert_eq!(choice(&plan), "list(region)", "{}", table_of(&plan));
@@ -346,7 +346,17 @@ fn every_bound_has_a_name_a_figure_and_a_reason() {
     let names: Vec<&str> = plan.count.bounds.iter().map(|b| b.name.as_str()).collect();
     assert_eq!(
         names,
-        ["volume", "throughput", "concurrency", "balance", "planning", "locks", "cardinality", "hottest value"]
+        [
+            "volume",
+            "throughput",
+            "concurrency",
+            "balance",
+            "planning",
+            "locks",
+            "memory",
+            "cardinality",
+            "hottest value"
+        ]
     );
     assert!(plan.count.bounds.iter().all(|b| !b.because.is_empty() && b.value > 0.0));
     let lower =

@@ -46,7 +46,7 @@ fn numbers_that_each_table_makes_for_itself_are_not_one_family() {
         .update(80.0, t("items").pin(&["row_id"]).set(&["qty"]))
         .select(300.0, vec![t("shelves").pin(&["row_id"])])
         .update(300.0, t("shelves").pin(&["row_id"]).set(&["label"]));
-    let mut world = World::new(tables, log.oltp());
+    let mut world = World::new(tables, log.oltp()).config(serde_json::json!({"growth": 2}));
     world.nodes = nodes(&["a"]);
     for (target, key) in [("items", "order_no"), ("orders", "customer_no"), ("shelves", "row_id")] {
         let plan = world.plan(target);

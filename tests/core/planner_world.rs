@@ -259,6 +259,7 @@ impl World {
             placed: &self.placed,
             nodes: &self.nodes,
             config: &self.config,
+            outlook: None,
             notes: Vec::new(),
             basis: "query log".to_owned(),
             interrupts: Interrupts::default(),

@@ -6,7 +6,7 @@
 sql main "CREATE TABLE found (target text, mode text, chosen boolean, method text, shard_key text[], shard_count int, statement bigint,
           query text, share float8, predicted text, predicted_shards float8, shards float8, ms float8, not_replayed text)" new
 for table in $tables; do
-    plan=$(sql main "SELECT plan_id FROM foreshard.plan_restore('public.$table', '$backup', '{\"query_log\": \"public.query_log\"}') WHERE chosen" new)
+    plan=$(sql main "SELECT plan_id FROM foreshard.plan_restore('public.$table', '$backup', '{\"query_log\": \"public.query_log\", \"growth\": 2}') WHERE chosen" new)
     for mode in run explain; do
         sql main "INSERT INTO found
                   SELECT '$table', '$mode', (r.method, r.shard_key) = (p.method, p.shard_key), r.method, r.shard_key, r.shard_count, statement,

@@ -66,7 +66,7 @@ sql main "CREATE TABLE log AS SELECT queryid, query, calls, total_exec_time, row
 # The choice by a log. A hang would be an error of the test.
 plan() {
     sql main "SET client_min_messages = error; SET statement_timeout = '10min'; ${2:-}
-              SELECT method, shard_key, shard_count FROM foreshard.plan_restore('public.orders', '$dir/shop.dump', '{\"query_log\": \"$1\"}') WHERE chosen"
+              SELECT method, shard_key, shard_count FROM foreshard.plan_restore('public.orders', '$dir/shop.dump', '{\"query_log\": \"$1\", \"growth\": 2}') WHERE chosen"
 }
 coverage() { sql main "SELECT plan -> 'coverage' FROM foreshard._plans ORDER BY id DESC LIMIT 1"; }
 good=$(plan good)

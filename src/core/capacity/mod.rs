@@ -5,9 +5,11 @@
 //! capacity; what a mixed load gets of two capacities, and what each node's is against the others', is [`relative`].
 //! The points come from a calibration or from any history of (sessions, rate).
 
+mod per_node;
 mod relative;
 mod usl;
 
+pub use per_node::per_node;
 pub use relative::{
     ALIKE, DEFAULT_CLIENTS, DEFAULT_READS_PER_SECOND, DEFAULT_WRITES_PER_SECOND, Relative, bears, relative,
 };

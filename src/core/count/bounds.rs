@@ -1,5 +1,6 @@
 //! The limits on the number of shards, each with its figure and its reason.
 
+use crate::model::node::PerNode;
 use crate::model::plan::{CountBound, Direction};
 use crate::model::words::{bytes, counted, percent, round4, thousands};
 use crate::model::{Method, TableName};
@@ -10,23 +11,28 @@ pub const DEFAULT_TARGET_SHARD_BYTES: u64 = 10 << 30;
 /// Shards per node, so that a node can hand over a quarter of its load at a time and a new node has something to take.
 /// Assumed: between the 1 that leaves nothing to move and Citus' constant 32 in all.
 pub const SHARDS_PER_NODE: u32 = 4;
-/// Statements per second that one shard bears. Measured: a hash leaf took 3,700 updates a second on two busy cores.
-const SHARD_STATEMENTS_PER_SECOND: f64 = 3700.0;
-/// Clients that one shard bears. Measured: locks on a hot leaf were still got within 10 ms under 16 clients.
-const SHARD_CLIENTS: f64 = 16.0;
+/// Clients where nothing tells how many. Assumed: what a pool of connections is usually set to on a small server.
+const USUAL_CLIENTS: f64 = 16.0;
 /// Values per shard, on average, below which a hash spreads them badly: at 4 equal values a shard the fullest of 8
 /// shards is expected at 1.7 times the mean.
 const HASH_VALUES_PER_SHARD: u64 = 4;
 /// How far the most frequent value alone may exceed the mean shard. Assumed: the threshold from which rebalancing pays.
 const HOTTEST_OVER_MEAN: f64 = 1.25;
-/// Shards above which planning is felt. Measured: at 128 hash partitions a point lookup takes 151 µs against 144 at 8,
-/// a statement that cannot be pruned 3.4 ms to plan, a backend 11 MB; at 512: 170 µs, 22 ms, 31 MB.
+/// Shards above which planning is felt. Bench (benches/partition_costs.md): at 128 hash partitions a point look-up takes a
+/// quarter longer than without, a statement that cannot be pruned 1.3 ms to plan, a backend 8 MB; at 512 it is four fifths, 12
+/// ms and 31 MB, at 1,024 twice the time, 29 ms and 41 MB.
 const PLANNING_SHARDS: u32 = 128;
 /// Ranges that two levels have of the key by which rows grow old. Assumed: as many as a condition on a period leaves all but
 /// one of, when it asks for a quarter of what is kept (the planner's span of such conditions).
 pub const PERIODS: u32 = 4;
-/// max_locks_per_transaction x max_connections as PostgreSQL ships them: the size of the shared lock table.
-const LOCK_TABLE_ENTRIES: f64 = 6400.0;
+/// Memory of a backend for each partition that it has visited, and what all backends may take of it. Bench
+/// (benches/partition_costs.md); and assumed: a quarter of a server with 8 GB.
+const MEMORY_PER_SHARD: f64 = 40.0 * 1024.0;
+const MEMORY_FOR_SHARDS: f64 = 2.0 * 1024.0 * 1024.0 * 1024.0;
+/// max_locks_per_transaction and max_connections as PostgreSQL ships them, whose product is the size of the shared lock table.
+/// More clients need more connections.
+const LOCKS_PER_CONNECTION: f64 = 64.0;
+const CONNECTIONS: f64 = 100.0;
 /// Header, null bitmap and line pointer of a row on a page, bytes (PostgreSQL's storage layout: 23 + 1 + 4).
 const ROW_OVERHEAD_BYTES: f64 = 28.0;
 /// Heap and indexes over the heap alone. Assumed: a primary key and one or two more indexes.
@@ -44,8 +50,24 @@ pub struct Demand {
     /// Clients at the same time at the peak.
     pub concurrency: Option<f64>,
     pub nodes: usize,
+    /// Servers that these nodes are on: tablespaces of one share its processors.
+    pub servers: usize,
+    pub per_node: PerNode,
+    /// The rows are, or will be, on more than one node. Where they are not, no load can be moved.
+    pub spreads: bool,
     /// Indexes of the table, each locked with its partition.
     pub indexes: usize,
+}
+
+impl Demand {
+    /// Nodes that throughput and clients at the peak ask for, where they are known.
+    pub fn nodes_needed(&self) -> Option<u32> {
+        let load = [
+            self.throughput.map(|t| t / self.per_node.statements),
+            self.concurrency.map(|c| c / self.per_node.clients),
+        ];
+        load.into_iter().flatten().map(whole).max()
+    }
 }
 
 /// What a key allows.
@@ -57,6 +79,8 @@ pub struct KeyLimits {
     pub hottest: Option<f64>,
     /// Shards that the known values can be cut into, for range and list.
     pub pieces: Option<u32>,
+    /// Old rows are deleted by the key.
+    pub retired: bool,
 }
 
 /// Bytes on disk with indexes, as far as the profile lets one say; None without a profile.
@@ -78,33 +102,34 @@ pub fn demand_bounds(demand: &Demand) -> Vec<CountBound> {
             format!("about {} on disk with indexes{grown}, at most {} a shard", bytes(size), bytes(target)),
         ));
     }
-    if let Some(rate) = demand.throughput {
-        out.push(at_least(
-            "throughput",
-            rate / SHARD_STATEMENTS_PER_SECOND,
-            format!(
-                "{} statements a second, and one shard bears about {}",
-                thousands(rate.round() as u64),
-                thousands(SHARD_STATEMENTS_PER_SECOND as u64)
-            ),
-        ));
-    }
-    if let Some(clients) = demand.concurrency {
-        out.push(at_least(
-            "concurrency",
-            clients / SHARD_CLIENTS,
-            format!("{} clients at once, and one shard bears about {SHARD_CLIENTS}", thousands(clients.round() as u64)),
-        ));
-    }
-    out.push(at_least(
-        "balance",
-        demand.nodes.max(1) as f64 * f64::from(SHARDS_PER_NODE),
-        format!(
-            "{} with {SHARDS_PER_NODE} shards each, so that load can be moved between nodes",
-            counted(demand.nodes as u64, "node")
-        ),
-    ));
-    let clients = demand.concurrency.unwrap_or(SHARD_CLIENTS).max(1.0);
+    // More shards on one node bear no more; what the load asks for is nodes, and a shard for each of them.
+    let source = if demand.per_node.measured { "was measured to bear" } else { "is taken to bear" };
+    let mut by_load = |name: &str, load: Option<f64>, borne: f64, what: &str| {
+        let Some(load) = load else { return };
+        let whole = |x: f64| thousands(x.round() as u64);
+        let (asked, each) = (whole(load), whole(borne));
+        let because = format!("{asked} {what}, and a node {source} {each}: a shard for each node that it takes");
+        out.push(at_least(name, load / borne, because));
+    };
+    by_load("throughput", demand.throughput, demand.per_node.statements, "statements a second");
+    by_load("concurrency", demand.concurrency, demand.per_node.clients, "clients at once");
+    out.push(if demand.spreads {
+        at_least(
+            "balance",
+            demand.nodes.max(1) as f64 * f64::from(SHARDS_PER_NODE),
+            if demand.nodes > 1 {
+                format!(
+                    "{} nodes with {SHARDS_PER_NODE} shards each, so that load can be moved between nodes",
+                    demand.nodes
+                )
+            } else {
+                format!("{SHARDS_PER_NODE} shards, so that load can be moved to nodes to come")
+            },
+        )
+    } else {
+        at_least("balance", 1.0, "one node, and nothing says that there will be more: no load can be moved".to_owned())
+    });
+    let clients = demand.concurrency.unwrap_or(USUAL_CLIENTS).max(1.0);
     out.push(at_most(
         "planning",
         f64::from(PLANNING_SHARDS),
@@ -112,13 +137,21 @@ pub fn demand_bounds(demand: &Demand) -> Vec<CountBound> {
     ));
     out.push(at_most(
         "locks",
-        LOCK_TABLE_ENTRIES / (clients * (1 + demand.indexes) as f64),
+        LOCKS_PER_CONNECTION * clients.max(CONNECTIONS) / (clients * (1 + demand.indexes) as f64),
         format!(
             "{} clients that each lock every shard and its {} fit into the lock table of a default server",
             thousands(clients.round() as u64),
             counted(demand.indexes as u64, "index").replace("indexs", "indexes")
         ),
     ));
+    if let Some(clients) = demand.concurrency.filter(|c| *c > 0.0) {
+        let all = bytes(MEMORY_FOR_SHARDS);
+        let because = format!(
+            "{} clients that each remember every shard take {all} with so many",
+            thousands(clients.round() as u64)
+        );
+        out.push(at_most("memory", MEMORY_FOR_SHARDS / (clients * MEMORY_PER_SHARD), because));
+    }
     out
 }
 
@@ -177,6 +210,13 @@ pub fn key_bounds(key: &KeyLimits) -> Vec<CountBound> {
         )),
         _ => {}
     }
+    if key.retired && key.method == Method::Range {
+        out.push(at_least(
+            "retention",
+            f64::from(PERIODS),
+            format!("old rows are deleted by it; of {PERIODS} ranges one can be dropped while the others are kept"),
+        ));
+    }
     if let Some(hottest) = key.hottest.filter(|h| *h > 0.0) {
         out.push(at_most(
             "hottest value",
@@ -190,7 +230,7 @@ pub fn key_bounds(key: &KeyLimits) -> Vec<CountBound> {
 /// The bounds on the number of parts where each of them is cut into so many shards: what limits all shards together is
 /// divided. Throughput and clients are not, since they come to the newest shard of each part.
 pub fn per_part(mut bounds: Vec<CountBound>, shards: u32) -> Vec<CountBound> {
-    let of_all = ["volume", "family volume", "planning", "locks"];
+    let of_all = ["volume", "family volume", "planning", "locks", "memory"];
     for bound in bounds.iter_mut().filter(|b| of_all.contains(&b.name.as_str())) {
         bound.value = round4(bound.value / f64::from(shards.max(1)));
         bound.because += &format!(" ({shards} shards a part)");

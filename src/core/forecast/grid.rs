@@ -3,7 +3,7 @@
 use super::series::DAY_SECONDS;
 
 /// Intervals that are chosen from: parts of a day that people use.
-const INTERVALS: [i64; 17] =
+pub(super) const INTERVALS: [i64; 17] =
     [1, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1_800, 3_600, 7_200, 14_400, 21_600, 43_200, DAY_SECONDS];
 /// Share of the distances between samples that the interval must reach. Assumed: a fifth of the samples may come late, or
 /// from a time when they were taken less often.

@@ -216,7 +216,7 @@ fn lost(subject: &Subject<'_>, candidate: &Candidate, unique: UniquePolicy) -> V
     candidate.evidence.constraints_lost.iter().filter_map(describe).collect()
 }
 
-pub(super) fn unsharded(subject: &Subject<'_>, candidate: &Candidate, growth: f64) -> String {
+pub(super) fn unsharded(subject: &Subject<'_>, candidate: &Candidate, growth: f64, one_node: bool) -> String {
     let rows = subject.profile.map_or_else(String::new, |p| format!(" ({} rows)", thousands(p.rows)));
     if candidate.method == Method::Reference {
         let written = if subject.written > 0.0 {
@@ -233,6 +233,9 @@ pub(super) fn unsharded(subject: &Subject<'_>, candidate: &Candidate, growth: f6
             bytes(size as f64),
             bytes(MIN_SHARDED_BYTES as f64)
         ),
+        _ if one_node => {
+            "One plain table on the only node: shards would cost its statements more than they spare them.".to_owned()
+        }
         _ => "One plain table: nothing to cut, nothing to keep in step, and all of its load in one place.".to_owned(),
     }
 }

@@ -13,7 +13,7 @@ use super::subject::{Basis, Subject};
 use super::tie::APART;
 use super::values::KeyValues;
 use super::visits::visits;
-use super::{HashShares, access, because, candidates, reject, remedies, retention};
+use super::{HashShares, access, because, candidates, reject, remedies, retention, scan};
 use crate::model::config::UniquePolicy;
 use crate::model::plan::Evidence;
 use crate::model::words::round4;
@@ -74,6 +74,9 @@ const COPIES_UNWRITTEN: f64 = 0.05;
 /// Room for the copies of a table of unknown size, against [`REFERENCE_BYTES`]. Assumed: as likely nothing as all of it.
 const UNKNOWN_ROOM: f64 = 0.5;
 
+/// The cost's part for rows that are read from end to end for a few of them.
+const READ_IN_VAIN: &str = "rows read in vain";
+
 /// What a candidate is judged against besides the subject.
 #[derive(Clone, Copy)]
 pub struct Setting<'a> {
@@ -83,6 +86,9 @@ pub struct Setting<'a> {
     /// Shards with which the nodes can be balanced.
     pub balanced: u32,
     pub nodes: usize,
+    /// What a statement is charged for a further shard on this server, where all rows are and stay on one node: so much, over
+    /// its own time with so much added, in milliseconds. None where the rows are, or will be, on more than one.
+    pub one_node: Option<(f64, f64)>,
     /// Factor by which the table is expected to grow.
     pub growth: f64,
     pub exact: &'a HashShares<'a>,
@@ -109,9 +115,10 @@ fn own_cost(subject: &Subject<'_>, cutting: &Cutting, setting: &Setting<'_>) -> 
     let mut parts = Parts::new();
     let by = |method: Method| levels.iter().filter(move |l| l.method == method);
     let ranges: Vec<&str> = by(Method::Range).flat_map(|l| l.key.first()).map(String::as_str).collect();
-    let (further_reads, further_writes) = further(subject, &levels, &ranges);
+    let (further_reads, further_writes) = further(subject, &levels, &ranges, setting.one_node);
     parts.add("reads on further shards", further_reads);
     parts.add("writes on further shards", further_writes);
+    parts.add(READ_IN_VAIN, in_vain(subject, &levels, setting));
     let unique = subject.table.unique_keys.iter().any(|k| k.columns.iter().all(|c| spread.key.contains(c)));
     let assumed_skew = if unique { 1.0 } else { UNKNOWN_SKEW };
     let by_rows = cutting.cut.skew.unwrap_or(assumed_skew);
@@ -157,10 +164,11 @@ fn own_cost_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting<'
         parts.add("read whole for every shard", read_whole(subject, setting.balanced));
     } else {
         let small = bytes.is_some_and(|b| b as f64 * setting.growth < MIN_SHARDED_BYTES as f64);
-        parts.add("all in one place", if small { 0.0 } else { ONE_PLACE });
+        parts.add("all in one place", if small || setting.one_node.is_some() { 0.0 } else { ONE_PLACE });
         parts.add("fewer shards than needed", f64::from(setting.needed) - 1.0);
     }
     parts.add(DELETED_ONE_BY_ONE, retention::cost(subject, &[], 1));
+    parts.add(READ_IN_VAIN, in_vain(subject, &[], setting));
     parts
 }
 
@@ -212,7 +220,7 @@ pub fn assess_unsharded(subject: &Subject<'_>, method: Method, setting: &Setting
     let evidence = figures(subject, reads, writes, parts);
     let mut candidate = with(method, KeyColumns::new(), 1, evidence);
     candidate.rejected = reject::unsharded(subject, method, setting.growth);
-    candidate.because = because::unsharded(subject, &candidate, setting.growth);
+    candidate.because = because::unsharded(subject, &candidate, setting.growth, setting.one_node.is_some());
     candidate
 }
 
@@ -270,19 +278,34 @@ impl Parts {
 }
 
 /// Cost of the shards visited beyond the first: by reads, and by writes. What dropping a range does instead is priced with it.
-fn further(subject: &Subject<'_>, levels: &[Level<'_>], ranges: &[&str]) -> (f64, f64) {
+fn further(subject: &Subject<'_>, levels: &[Level<'_>], ranges: &[&str], one_node: Option<(f64, f64)>) -> (f64, f64) {
     let mut both = (0.0, 0.0);
     let runs = |w: &&Weighed<'_>| !retention::is_spared(subject, &w.statement, ranges);
     for Weighed { statement, weight, overhead } in subject.statements.iter().filter(runs) {
         let visits = visits(subject, statement, levels);
         let parts = visits.parts * INNER_PART;
-        if writes_table(subject, statement) {
+        if let Some((visit_ms, statement_ms)) = one_node {
+            let mean_ms = if statement.calls > 0.0 { statement.total_ms / statement.calls } else { 0.0 };
+            let cost = weight * visits.further * visit_ms / (statement_ms + mean_ms);
+            let sum = if writes_table(subject, statement) { &mut both.1 } else { &mut both.0 };
+            *sum += cost;
+        } else if writes_table(subject, statement) {
             both.1 += weight * overhead * (visits.further * WRITE_SHARD + parts);
         } else {
             both.0 += weight * overhead * (visits.further * READ_SHARD + parts);
         }
     }
     both
+}
+
+/// What statements read that could be left out, in one-shard statements, where that is all that a cut is good for: on one node.
+fn in_vain(subject: &Subject<'_>, levels: &[Level<'_>], setting: &Setting<'_>) -> f64 {
+    let reads = |w: &&Weighed<'_>| setting.one_node.is_some() && scan::reads_all(subject, &w.statement);
+    let left = |w: &Weighed<'_>| {
+        let part = if levels.is_empty() { 1.0 } else { scan::left(&visits(subject, &w.statement, levels), levels) };
+        w.weight * part
+    };
+    subject.statements.iter().filter(reads).map(left).sum()
 }
 
 pub(super) fn price_of_loss(subject: &Subject<'_>, natural: bool) -> f64 {

@@ -17,6 +17,7 @@ mod family;
 mod reject;
 mod remedies;
 mod retention;
+mod scan;
 mod skew;
 pub mod split;
 mod subject;
@@ -24,6 +25,7 @@ mod tie;
 mod values;
 mod visits;
 mod weight;
+mod work;
 
 pub use access::{Reach, reach};
 pub use candidates::{all_keys, candidates, is_closed, is_shared, methods, pieces};
@@ -37,6 +39,7 @@ pub use subject::{Basis, Subject};
 pub use tie::{APART, Joins, Place, together};
 pub use values::{KeyValues, is_time};
 pub use visits::runs;
+pub use work::work;
 
 /// The exact share of the rows per remainder, for a type, its values (None is NULL) with their numbers of rows, and a
 /// modulus. None where the type's hash is not known outside the server.

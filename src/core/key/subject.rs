@@ -61,6 +61,17 @@ impl<'a> Subject<'a> {
         of.tables.iter().filter(|u| u.table == self.table.name)
     }
 
+    /// The logged INSERTs and COPYs.
+    pub(super) fn inserts(&self) -> impl Iterator<Item = &StatementUse> {
+        let all = self.context.on(&self.table.name).map(|w| w.statement.as_ref());
+        all.filter(|s| self.uses(s).all(|u| u.inserted))
+    }
+
+    /// Old rows are deleted by a limit on this column.
+    pub fn is_retired_by(&self, column: &str) -> bool {
+        self.retention.iter().any(|old| old.column == column)
+    }
+
     /// Identity and weight of the logged statements that find rows of the table by condition.
     pub fn weights(&self) -> Vec<(i64, f64)> {
         let logged = self.statements.iter().filter(|_| self.basis == Basis::Log);

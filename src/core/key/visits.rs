@@ -22,7 +22,7 @@ const RECENT_SPAN: f64 = 0.1;
 /// The same for values in a list layout, where neighbours need not share a shard. Assumed.
 const LIST_SPAN: f64 = 0.5;
 /// Milliseconds that reading a row takes at the least. Measured: 200,000 rows counted in 7.7 ms.
-const ROW_MS: f64 = 0.000_04;
+pub(super) const ROW_MS: f64 = 0.000_04;
 /// Rows up to which a subquery's LIMIT goes. Assumed: a page of a list, or a batch of a queue.
 const PAGE_ROWS: f64 = 100.0;
 /// Part of the matching rows that a LIMIT has to leave behind to be known as what ends the reading. Assumed.
@@ -50,7 +50,7 @@ impl Visits {
     }
 
     /// Values that fall on `count` shards by chance.
-    fn of_values(values: u32, count: u32) -> Self {
+    pub(super) fn of_values(values: u32, count: u32) -> Self {
         let (k, n) = (f64::from(values.max(1)), f64::from(count));
         let visited = n * (1.0 - (1.0 - 1.0 / n).powf(k));
         Self::some(n.powf(1.0 - k), all_hit(values, count), visited - 1.0)

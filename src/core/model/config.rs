@@ -1,7 +1,9 @@
 //! The one jsonb that `plan_restore` and `restore_table` take.
 
+use super::history::{HistoryConfig, horizon_problem};
 use super::plan::Method;
 use super::problem::Problem;
+use super::span::Span;
 use super::workload::WorkloadProfile;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -52,6 +54,10 @@ pub struct Config {
     /// Copies of each shard, the first one included; 1 by default.
     pub replicas: Option<u32>,
 
+    /// A relation with the load over time; what it is expected to be stands in for the fields below.
+    pub history: Option<HistoryConfig>,
+    /// How far ahead the plan is made for; `"7 days"` by default.
+    pub horizon: Option<Span>,
     /// Bytes on disk (with indexes) that one shard should not exceed, e.g. `"10GB"`.
     pub target_shard_size: Option<ByteSize>,
     /// Factor by which the table is expected to grow before the next restore or split; 1.0 by default.
@@ -223,7 +229,7 @@ impl Config {
     }
 
     fn out_of_range(&self) -> Vec<Problem> {
-        let mut problems = Vec::new();
+        let mut problems: Vec<Problem> = self.horizon.and_then(horizon_problem).into_iter().collect();
         let mut refuse = |field: &str, fact: String| {
             problems.push(Problem::new("22023", format!("config field \"{field}\" is out of range")).detail(fact));
         };
@@ -332,9 +338,11 @@ fn sentence(text: &str) -> String {
         "f64" => ", expected a number".to_owned(),
         "a string" | "string or map" => ", expected a text".to_owned(),
         "a sequence" => ", expected a list".to_owned(),
-        "struct CopyOptions" | "struct WithinConfig" | "struct AffinityConfig" | "struct PinConfig" => {
-            ", expected an object".to_owned()
-        }
+        "struct CopyOptions"
+        | "struct WithinConfig"
+        | "struct HistoryConfig"
+        | "struct AffinityConfig"
+        | "struct PinConfig" => ", expected an object".to_owned(),
         "a boolean" => ", expected true or false".to_owned(),
         other => format!(", expected {other}"),
     };

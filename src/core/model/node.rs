@@ -41,3 +41,12 @@ pub struct NodeCapacity {
     /// As text, for people.
     pub measured_at: Option<String>,
 }
+
+/// What one node bears of a load, on average over the nodes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct PerNode {
+    pub statements: f64,
+    pub clients: f64,
+    /// All nodes were measured.
+    pub measured: bool,
+}

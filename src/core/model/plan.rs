@@ -1,6 +1,7 @@
 //! The plan: the chosen layout with everything that led to it.
 
 pub use super::layout::{Bound, Layout, Part, Shard, Within};
+use super::outlook::{NextSplit, Outlook};
 pub use super::placement::{NodeShare, PlacementDecision};
 use super::schema::TableName;
 use super::workload::{Coverage, Transaction, WorkloadProfile};
@@ -59,6 +60,11 @@ pub struct Plan {
     pub count: CountDecision,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<PlacementDecision>,
+    /// What the load history says of the time ahead, and when it asks for more shards; None without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forecast: Option<Outlook>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_split: Option<NextSplit>,
     /// What is not carried over as it was, and why; known before anything is created.
     pub notes: Vec<Note>,
     /// What the choice assumes of the other tables, and how surely nothing is better.
@@ -283,9 +289,17 @@ pub struct Fanout {
 pub struct CountDecision {
     pub count: u32,
     pub bounds: Vec<CountBound>,
-    /// Name of the bound that decided.
+    /// Name of the bound that decided, or `cost`.
     pub decided_by: String,
     pub because: String,
+    /// Factor by which the table may grow, beyond the growth that is planned for, until its fullest shard has the size that no
+    /// shard should exceed: the next split is due then. None where the size is not known or there are no shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lasts_until: Option<f64>,
+    /// How much longer the table's statements are expected to take than on one plain table of the same server; below 0 where
+    /// shards spare them reading. None where there are no shards.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slower: Option<f64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -313,4 +327,9 @@ pub struct Note {
     pub because: String,
     /// Runnable SQL that does by hand what was left out, where there is any.
     pub remedy: Option<String>,
+}
+
+impl Note {
+    /// The kind of a note on what the nodes bear, which nothing is lost by.
+    pub const CAPACITY: &str = "capacity";
 }

@@ -62,3 +62,40 @@ pub fn list<S: AsRef<str>>(names: &[S], limit: usize) -> String {
         Some(last) => format!("{} and {last}", parts.join(", ")),
     }
 }
+
+/// Days from 0000-03-01 to 1970-01-01.
+const EPOCH_DAYS: i64 = 719_468;
+const DAY_SECONDS: i64 = 86_400;
+
+/// Unix time as `2026-03-14`, in UTC.
+pub fn date(unix: i64) -> String {
+    // Years run from March here, so that a leap day comes last; 400 of them have 146,097 days.
+    let days = unix.div_euclid(DAY_SECONDS) + EPOCH_DAYS;
+    let (era, day) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day_of_month = day - (153 * month + 2) / 5 + 1;
+    let (year, month) = if month < 10 { (year, month + 3) } else { (year + 1, month - 9) };
+    format!("{:04}-{month:02}-{day_of_month:02}", year + 400 * era)
+}
+
+/// Unix time as `2026-03-14 09:30`, in UTC.
+pub fn moment(unix: i64) -> String {
+    let second = unix.rem_euclid(DAY_SECONDS);
+    format!("{} {:02}:{:02}", date(unix), second / 3_600, second / 60 % 60)
+}
+
+/// A figure without needless digits: `1,234`, `12.3`, `0.045`.
+pub fn figure(x: f64) -> String {
+    match x.abs() {
+        a if a >= 99.95 => format!("{}{}", if x < 0.0 { "-" } else { "" }, thousands(a.round() as u64)),
+        a if a >= 1.0 => trimmed(format!("{x:.1}")),
+        a if a >= 0.0005 => trimmed(format!("{x:.3}")),
+        _ => "0".to_owned(),
+    }
+}
+
+fn trimmed(text: String) -> String {
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}

@@ -84,6 +84,20 @@ impl Workload {
     }
 }
 
+/// What the statements on a table do under a layout, on average over their calls, INSERTs included.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Work {
+    /// Execution time by the log, milliseconds, and the part of it that goes into reading what shards leave out.
+    pub ms: f64,
+    pub spared_ms: f64,
+    /// Share of UPDATEs and DELETEs, 0..=1.
+    pub changes: f64,
+    /// Shards beyond the first that a statement visits.
+    pub further: f64,
+    /// Shards beyond the first into which an INSERT puts rows.
+    pub leaves: f64,
+}
+
 /// The load on one column as watched at run time, with real constants.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnLoad {

@@ -101,7 +101,7 @@ fn judge<'a>(
 ) -> (Vec<Scored>, Joint<'a>, Vec<Completed>) {
     let options = of_target(subject, input, demand, beside, exact, Breadth::Candidates);
     let variables = variables(subject, &options, input, demand, exact, Breadth::Candidates);
-    let joint = Joint::new(subject.context, demand.nodes, variables);
+    let joint = Joint::new(subject.context, demand.nodes, demand.spreads, variables);
     let allowed: Vec<bool> = options.iter().map(|o| o.candidate.rejected.is_none()).collect();
     let completed = joint.complete(&allowed);
     (options, joint, completed)

@@ -1,6 +1,7 @@
 //! The plan as text for people: one screen, in the way of EXPLAIN.
 
 use super::choose::{name_of, named};
+use super::outlook::told;
 use crate::model::plan::{Direction, JointChoice, Level, Note, PlacementDecision, Remedy, TableChoice};
 use crate::model::words::{bytes, counted, list, percent, thousands};
 use crate::model::workload::NotUnderstood;
@@ -13,6 +14,8 @@ const WIDTH: usize = 100;
 const RUNNERS_UP: usize = 4;
 /// Share of the calls understood below which the choice is called a hint. Assumed.
 const WELL_UNDERSTOOD: f64 = 0.8;
+/// Growth up to which it is worth saying that a shard is full then. Assumed: what takes longer to come is not planned for.
+const SOON: f64 = 10.0;
 /// Kinds of notes and nodes that have a line of their own.
 const GROUPS: usize = 4;
 
@@ -45,10 +48,19 @@ pub fn explain(plan: &Plan) -> String {
         page.part("Would change it", &would_change(plan), 2);
     }
     count(plan, &mut page);
+    if let Some(outlook) = &plan.forecast {
+        page.part("Forecast", &told(outlook), 5);
+    }
+    if let Some(next) = &plan.next_split {
+        page.part("Next split", &next.because, 3);
+    }
     page.part("Values to come", &open_end(&plan.layout), 2);
     runners_up(plan, &mut page);
     page.part("Not carried over", &notes(&plan.notes), 4);
     nodes(plan, &mut page);
+    for note in plan.notes.iter().filter(|n| n.kind == Note::CAPACITY) {
+        page.part("Too few nodes", &format!("{}; {}.", note.what, note.because), 2);
+    }
     page.0.truncate(45);
     page.0.join("\n")
 }
@@ -199,7 +211,13 @@ fn stands_on(plan: &Plan) -> String {
 
 fn count(plan: &Plan, page: &mut Page) {
     let decision = &plan.count;
-    page.part("Count", &format!("{}. {}", decision.count, decision.because), 3);
+    let slower = decision.slower.filter(|s| *s >= 0.01).map_or_else(String::new, |slower| {
+        format!(" On one server statements take {} longer than on a plain table.", percent(slower))
+    });
+    let due = decision.lasts_until.filter(|growth| *growth < SOON).map_or_else(String::new, |growth| {
+        format!(" The next split is due when it has grown {growth:.1}-fold beyond what is planned for.")
+    });
+    page.part("Count", &format!("{}. {}{slower}{due}", decision.count, decision.because), 4);
     let bounds: Vec<String> = decision
         .bounds
         .iter()
@@ -265,7 +283,7 @@ fn runners_up(plan: &Plan, page: &mut Page) {
 
 fn notes(notes: &[Note]) -> String {
     let mut kinds: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for note in notes {
+    for note in notes.iter().filter(|n| n.kind != Note::CAPACITY) {
         kinds.entry(&note.kind).or_default().push(format!("{} {}", note.object, note.what));
     }
     if kinds.is_empty() {

@@ -68,6 +68,8 @@ impl<'a> Variable<'a> {
 pub struct Joint<'a> {
     context: &'a Context<'a>,
     nodes: usize,
+    /// What it costs a statement to be apart from its transaction: nothing, where everything is on one node.
+    apart: f64,
     pub variables: Vec<Variable<'a>>,
     /// Tables that the target's choice does not matter to, each as it stands or as suits it alone.
     pub(super) beyond: Vec<Variable<'a>>,
@@ -84,10 +86,12 @@ pub struct Completed {
 }
 
 impl<'a> Joint<'a> {
-    /// `variables` begins with the target; those that it cannot matter to are not searched.
-    pub fn new(context: &'a Context<'a>, nodes: usize, variables: Vec<Variable<'a>>) -> Self {
-        let joins = Joins::all(context);
-        let mut joint = Self { context, nodes, variables, beyond: Vec::new(), costs: Costs::default(), joins };
+    /// `variables` begins with the target; those that it cannot matter to are not searched: all others, where everything
+    /// stays on one node.
+    pub fn new(context: &'a Context<'a>, nodes: usize, spreads: bool, variables: Vec<Variable<'a>>) -> Self {
+        let joins = if spreads { Joins::all(context) } else { BTreeMap::new() };
+        let apart = if spreads { APART } else { 0.0 };
+        let mut joint = Self { context, nodes, apart, variables, beyond: Vec::new(), costs: Costs::default(), joins };
         joint.keep_connected();
         joint.weigh();
         joint
@@ -168,8 +172,8 @@ impl<'a> Joint<'a> {
                 home += together((1.0, 0.0, &value.place), (0.0, theirs.homed, &theirs.place)) / APART;
             }
             ties.apart = match value.place {
-                Place::Cut { .. } => APART * (self.best_home() - home),
-                Place::Here => APART * self.best_home(),
+                Place::Cut { .. } => self.apart * (self.best_home() - home),
+                Place::Here => self.apart * self.best_home(),
                 Place::Everywhere => 0.0,
             };
             ties.others = found.cost / weight - value.own - ties.joins - ties.apart;
@@ -236,8 +240,8 @@ impl<'a> Joint<'a> {
         let own = |v: &Variable<'_>| -> Vec<f64> {
             let of = |value: &Value| {
                 let apart = match value.place {
-                    Place::Cut { .. } => APART * (best_home - value.homed),
-                    Place::Here => APART * best_home,
+                    Place::Cut { .. } => self.apart * (best_home - value.homed),
+                    Place::Here => self.apart * best_home,
                     Place::Everywhere => 0.0,
                 };
                 v.weight * (value.own + apart) + self.self_joins(v.table, &value.place)
@@ -282,6 +286,9 @@ impl<'a> Joint<'a> {
         let mut by_layout: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for (at, all) in layouts.iter().enumerate() {
             all.iter().for_each(|layout| by_layout.entry(*layout).or_default().push(at));
+        }
+        if self.apart == 0.0 {
+            by_layout.clear();
         }
         let mut near: Vec<Vec<usize>> = vec![Vec::new(); self.variables.len()];
         for (a, b) in self.joins.keys() {

@@ -6,8 +6,10 @@
 
 use super::PlanInput;
 use super::options::{Scored, agrees, is_possible, limits_of, makes};
-use crate::count::{CoLocated, PERIODS, decide, family_bound, key_bounds, per_part};
-use crate::key::{Cut, Cutting, HashShares, Setting, Subject, assess, candidates, demanded, methods, skew};
+use crate::count::{CoLocated, Costing, PERIODS, decide, family_bound, key_bounds, per_part};
+use crate::key::{
+    Cut, Cutting, HashShares, Level, Setting, Subject, assess, candidates, demanded, methods, skew, work,
+};
 use crate::model::config::WithinConfig;
 use crate::model::layout::spreads_more;
 use crate::model::plan::{CountBound, CountDecision, Within};
@@ -132,8 +134,13 @@ fn option(world: &World<'_>, first: Way, second: Way) -> Option<Scored> {
     let family = world.beside.get(&spread.0).and_then(|other| family_bound(world.demand, other));
     let bounds: Vec<CountBound> = world.bounds.iter().cloned().chain(family).collect();
     let bounds = per_part(bounds, period_count).into_iter().chain(key_bounds(&limits_of(subject, &spread.0, spread.1)));
-    let decision =
-        decide(bounds.collect(), spread.1, spread_count, &|count| skew(subject, &spread.0, spread.1, count, exact));
+    let work_at = |count: u32| {
+        let spread = Level { key: &spread.0, method: spread.1, count };
+        work(subject, &[spread, Level { key: &periods.0, method: periods.1, count: period_count }])
+    };
+    let skew_at = |count: u32| skew(subject, &spread.0, spread.1, count, exact);
+    let costing = Costing { demand: world.demand, work_at: &work_at, skew_at: &skew_at, each: period_count };
+    let decision = decide(bounds.collect(), spread.1, spread_count, &costing);
     let made = |(key, method): &Way, count: u32| count > 1 && makes(subject, key, *method, Some(count));
     if !made(spread, decision.count) || !made(periods, period_count) {
         return None;

@@ -8,11 +8,12 @@ use super::joint::{MOST_TABLES, Value, Variable};
 use super::levels::{self, World};
 use super::{PlacedTable, PlanInput};
 use crate::count::{
-    CoLocated, Demand, KeyLimits, balanced, decide, demand_bounds, family_bound, key_bounds, needed, unsharded,
+    CoLocated, Costing, Demand, KeyLimits, STATEMENT_MS, VISIT_MS, balanced, decide, demand_bounds, family_bound,
+    key_bounds, needed, unsharded,
 };
 use crate::key::{
     Context, Cut, Cutting, HashShares, KeyValues, Level, Place, Setting, Subject, all_keys, assess, assess_unsharded,
-    candidates, is_closed, is_shared, methods, skew, split,
+    candidates, is_closed, is_shared, methods, skew, split, work,
 };
 use crate::model::plan::CountDecision;
 use crate::model::{Bound, Candidate, Config, KeyColumns, Layout, Method, Table, TableName};
@@ -128,7 +129,9 @@ pub(super) fn of_target(
                 }
                 None => skew(subject, key, method, count, exact),
             };
-            let mut count = decide(all, method, config.shard_count, &uneven);
+            let work_at = |count: u32| work(subject, &[Level { key, method, count }]);
+            let costing = Costing { demand, work_at: &work_at, skew_at: &uneven, each: 1 };
+            let mut count = decide(all, method, config.shard_count, &costing);
             // A list that was asked for has at least a shard for its values and one for all others.
             if method == Method::List && is_forced(config) {
                 count.count = count.count.max(2);
@@ -168,7 +171,7 @@ pub(super) fn of_target(
         if let Some(count) = config.shard_count.filter(|n| *n > 1) {
             candidate.rejected = Some(format!("The config asks for {count} shards."));
         }
-        out.push(Scored { candidate, count: unsharded(bounds.clone()), like: None, agreed: false });
+        out.push(Scored { candidate, count: unsharded(bounds.clone(), demand.spreads), like: None, agreed: false });
     }
     out
 }
@@ -205,7 +208,8 @@ fn copy_of(
     let cut = Cut { method: layout.method, count, skew };
     let candidate = assess(subject, &Cutting::of(key, cut), setting);
     let because = format!("{} is cut this way already, and rows that belong together stay together.", placed.table);
-    let count = CountDecision { count, bounds: Vec::new(), decided_by: format!("as {}", placed.table), because };
+    let decided_by = format!("as {}", placed.table);
+    let count = CountDecision { count, bounds: Vec::new(), decided_by, because, lasts_until: None, slower: None };
     Some(Scored { candidate, count, like: Some(at), agreed: true })
 }
 
@@ -378,6 +382,7 @@ fn setting<'a>(demand: &Demand, config: &Config, exact: &'a HashShares<'a>) -> S
         needed: needed(&bounds),
         balanced: balanced(&bounds),
         nodes: demand.nodes,
+        one_node: (!demand.spreads).then_some((VISIT_MS, STATEMENT_MS)),
         growth: demand.growth,
         exact,
     }
@@ -391,7 +396,8 @@ pub(super) fn is_forced(config: &Config) -> bool {
 pub(super) fn limits_of(subject: &Subject<'_>, key: &[String], method: Method) -> KeyLimits {
     let values = KeyValues::of(subject, key);
     let pieces = pieces(subject, key, method);
-    KeyLimits { method, distinct: values.distinct, hottest: values.largest_group(), pieces }
+    let retired = matches!(key, [one] if subject.is_retired_by(one));
+    KeyLimits { method, distinct: values.distinct, hottest: values.largest_group(), pieces, retired }
 }
 
 /// Tables of the key's family would be cut by the same bounds.

@@ -3,6 +3,7 @@
 //! Their SQL definitions, comments and privileges are in sql/: what a user sees is written once, by hand.
 
 mod calibrate;
+mod forecast;
 mod jobs;
 mod nodes;
 mod replay;

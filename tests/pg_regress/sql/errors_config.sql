@@ -148,7 +148,7 @@ SELECT test.fails($$SELECT restore_table('shop.orders', test.backup('absent.dump
 SELECT count(*) > 0 AS planned FROM foreshard.plan_restore('shop.orders', test.backup('shop.dump'), NULL);
 
 -- After all of this, the same session restores as ever.
-SELECT method, shard_count, rows FROM restore_table('shop.orders', test.backup('shop.dump'), '{"query_log": "test.query_log"}');
+SELECT method, shard_count, rows FROM restore_table('shop.orders', test.backup('shop.dump'), '{"query_log": "test.query_log", "growth": 2}');
 SELECT test.differences('original.orders', 'shop.orders');
 \set ECHO none
 DROP EXTENSION foreshard;

@@ -5,7 +5,7 @@
 \i :tests/fixtures/shop.sql
 \set ECHO all
 \pset null -
-\set log '{"query_log": "test.query_log"}'
+\set log '{"query_log": "test.query_log", "growth": 2}'
 
 -- Every candidate for each table, best first.
 SELECT name, rank, chosen, method, shard_key, shard_count AS count, round(cost::numeric, 2) AS cost
@@ -49,7 +49,7 @@ FROM foreshard._plans JOIN foreshard.plans ON plan_id = id WHERE id IN (:a, :b);
 SELECT count(DISTINCT (plan -> 'layout', plan -> 'count', plan -> 'candidates' -> 0 -> 'evidence' -> 'statements', plan -> 'notes')) AS choices,
     bool_and(NOT jsonb_path_exists(plan, '$.joint.tables[*] ? (!exists(@.bytes))')) AS sizes_told
 FROM foreshard._plans WHERE id IN (:a, :c, :d, :e);
-SELECT test.plan('shop.orders', '{"query_log": "test.query_log_turned"}') AS f \gset
+SELECT test.plan('shop.orders', '{"query_log": "test.query_log_turned", "growth": 2}') AS f \gset
 SELECT count(DISTINCT plan - 'hash' - 'basis') AS plans FROM foreshard._plans WHERE id IN (:a, :f);
 -- The hash is of the content: another plan has another.
 SELECT test.plan('shop.orders', :'log'::jsonb || '{"shard_count": 3}') AS g \gset

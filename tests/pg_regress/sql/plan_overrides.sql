@@ -5,13 +5,13 @@
 \i :tests/fixtures/shop.sql
 CREATE FUNCTION test.choice(target text, config jsonb) RETURNS text LANGUAGE sql AS $$
     SELECT concat_ws(' ', method, nullif(shard_key, '{}'), shard_count) || coalesce(', but: ' || rejected, '')
-    FROM foreshard.plan_restore(target, test.backup('shop.dump'), '{"query_log": "test.query_log"}' || config) WHERE chosen
+    FROM foreshard.plan_restore(target, test.backup('shop.dump'), '{"query_log": "test.query_log", "growth": 2}' || config) WHERE chosen
 $$;
 -- The stored document of a new plan.
 CREATE FUNCTION test.document(target text, config jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
 DECLARE made bigint;
 BEGIN
-    SELECT DISTINCT plan_id INTO STRICT made FROM foreshard.plan_restore(target, test.backup('shop.dump'), '{"query_log": "test.query_log"}' || config);
+    SELECT DISTINCT plan_id INTO STRICT made FROM foreshard.plan_restore(target, test.backup('shop.dump'), '{"query_log": "test.query_log", "growth": 2}' || config);
     RETURN (SELECT p.plan FROM foreshard._plans p WHERE p.id = made);
 END $$;
 CREATE FUNCTION test.about(target text, config jsonb, path text[]) RETURNS jsonb LANGUAGE sql AS $$
@@ -24,7 +24,7 @@ $$;
 CREATE FUNCTION test.basis_by_default() RETURNS text LANGUAGE plpgsql AS $$
 DECLARE made bigint;
 BEGIN
-    SELECT DISTINCT plan_id INTO STRICT made FROM foreshard.plan_restore('shop.orders', test.backup('shop.dump'));
+    SELECT DISTINCT plan_id INTO STRICT made FROM foreshard.plan_restore('shop.orders', test.backup('shop.dump'), '{"growth": 2}');
     RETURN (SELECT concat_ws(': ', p.plan->>'basis', p.plan #>> '{layout,key}') FROM foreshard._plans p WHERE p.id = made);
 END $$;
 CREATE FUNCTION test.placement(config jsonb) RETURNS TABLE (node text, shards bigint) LANGUAGE sql AS $$
@@ -90,7 +90,7 @@ SELECT * FROM test.bounds('shop.orders', '{"target_shard_size": "1MB"}');
 SELECT test.choice('shop.orders', '{"target_shard_size": "1MB", "growth": 10}');
 SELECT test.choice('shop.orders', '{"target_shard_size": 1048576, "growth": 0.001}');
 SELECT test.choice('shop.orders', '{"throughput": 100000}');
--- More clients than a default server has locks for: fewer shards than asked, but the same key.
+-- More clients than a node bears: a shard for each node that they take, and the same key.
 SELECT test.choice('shop.orders', '{"concurrency": 1000}');
 SELECT * FROM test.bounds('shop.orders', '{"throughput": 100000, "concurrency": 1000}');
 

@@ -24,6 +24,7 @@ SELECT test.fails($$SELECT foreshard.explain(1)$$);
 SELECT test.fails($$SELECT foreshard.verify_table('pg_class')$$);
 SELECT test.fails($$SELECT foreshard.add_node('x')$$);
 SELECT test.fails($$SELECT foreshard.calibrate('x')$$);
+SELECT test.fails($$SELECT foreshard.forecast('pg_class')$$);
 SELECT test.fails($$SELECT * FROM foreshard.nodes$$);
 RESET ROLE;
 

@@ -19,7 +19,7 @@ LANGUAGE sql AS $$
 $$;
 
 -- The statements of a shop, under the choice, its runner-up and a plain table.
-SELECT test.plan('shop.orders', '{"query_log": "test.query_log"}') AS plan \gset
+SELECT test.plan('shop.orders', '{"query_log": "test.query_log", "growth": 2}') AS plan \gset
 SELECT * FROM test.replayed(:plan);
 -- Planned only: where rows will be inserted is known only when they come.
 SELECT statement, shards FROM test.replayed(:plan, '{"mode": "explain"}') WHERE rank = 1;
@@ -170,7 +170,7 @@ INSERT INTO test.query_log (queryid, calls, total_exec_time, query) SELECT n, 10
     'EXPLAIN ANALYZE SELECT test.evil() FROM shop.orders',
     'SELECT 1 FROM shop.orders WHERE id = $1 ' || repeat('OR id = 1 + 2 ', 8000)
     ]) WITH ORDINALITY AS s(query, n);
-SELECT test.plan('shop.orders', '{"query_log": "test.query_log"}') AS plan \gset
+SELECT test.plan('shop.orders', '{"query_log": "test.query_log", "growth": 2}') AS plan \gset
 SELECT statement, runs, not_replayed, left(query, 100) AS query FROM test.replayed(:plan, '{"statements": 1000}')
 LEFT JOIN test.query_log ON queryid = statement WHERE rank = 1 ORDER BY statement;
 -- Every statement has an answer under every layout, none was run, and no mark was left: not by planning only, either.
@@ -247,7 +247,7 @@ SELECT statement, shards, not_replayed FROM test.replayed(:plan) WHERE layout = 
 SELECT last_value, is_called FROM test.mark;
 
 -- No log, no such plan, and configs that are wrong.
-SELECT test.plan('shop.orders', '{"query_log": "off"}') AS plan \gset
+SELECT test.plan('shop.orders', '{"query_log": "off", "growth": 2}') AS plan \gset
 SELECT test.fails(format('SELECT foreshard.replay(%s)', :plan));
 SELECT test.fails('SELECT foreshard.replay(-1)');
 SELECT test.fails('SELECT foreshard.replay(NULL)');

@@ -13,7 +13,7 @@ CREATE FUNCTION test.checksum(t regclass) RETURNS text LANGUAGE sql AS $$ SELECT
 
 -- By what the query log says: hash. What changes is announced and returned.
 SELECT relation, method, shard_key, shard_count, rows, seconds > 0 AS took_time, jsonb_array_length(notes) AS notes
-FROM restore_table('shop.orders', test.backup('shop.dump'), '{"query_log": "test.query_log"}');
+FROM restore_table('shop.orders', test.backup('shop.dump'), '{"query_log": "test.query_log", "growth": 2}');
 \d+ shop.orders
 \d shop.orders_s0002
 SELECT obj_description('shop.orders'::regclass);
@@ -76,7 +76,7 @@ SELECT shard, bound, rows > 0 AS has_rows FROM foreshard.shards ORDER BY shard::
 SELECT test.content('shop.orders'), test.differences('original.orders', 'shop.orders');
 DROP TABLE shop.orders;
 -- A reference table, and one that is not cut: plain tables, known all the same.
-SELECT method, shard_key, shard_count, rows, notes FROM restore_table('shop.countries', test.backup('shop.dump'), '{"query_log": "test.query_log"}');
+SELECT method, shard_key, shard_count, rows, notes FROM restore_table('shop.countries', test.backup('shop.dump'), '{"query_log": "test.query_log", "growth": 2}');
 SELECT method, shard_key, shard_count, rows, notes FROM restore_table('shop.customers', test.backup('shop.dump'), '{"method": "none", "query_log": "off"}');
 SELECT relation, method, shard_key, shard_count FROM foreshard.tables ORDER BY relation::text;
 SELECT * FROM foreshard.shards;
@@ -112,19 +112,19 @@ DROP TABLE shop.orders;
 
 -- Under another name, into another schema; the backup's table is named by "source".
 CREATE SCHEMA test_else;
-SELECT relation, rows FROM restore_table('test_else.bestellungen', test.backup('shop.dump'), '{"source": "shop.orders", "query_log": "test.query_log"}');
+SELECT relation, rows FROM restore_table('test_else.bestellungen', test.backup('shop.dump'), '{"source": "shop.orders", "query_log": "test.query_log", "growth": 2}');
 SELECT shard FROM foreshard.shards ORDER BY shard::text;
 SELECT test.differences('original.orders', 'test_else.bestellungen');
 SELECT indexrelid::regclass FROM pg_index WHERE indrelid = 'test_else.bestellungen'::regclass ORDER BY 1;
 SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'test_else.bestellungen'::regclass AND adnum = 1;
 -- Without a schema: the first of search_path, as for CREATE TABLE.
 SET search_path = test_else, public;
-SELECT relation FROM restore_table('events', test.backup('shop.dump'), '{"source": "shop.events", "query_log": "off"}');
+SELECT relation FROM restore_table('events', test.backup('shop.dump'), '{"source": "shop.events", "query_log": "off", "growth": 2}');
 RESET search_path;
 DROP SCHEMA test_else CASCADE;
 
 -- {"plan": id} executes exactly that plan.
-SELECT DISTINCT plan_id FROM foreshard.plan_restore('shop.orders', test.backup('shop.dump'), '{"query_log": "test.query_log", "shard_count": 5}') \gset
+SELECT DISTINCT plan_id FROM foreshard.plan_restore('shop.orders', test.backup('shop.dump'), '{"query_log": "test.query_log", "growth": 2, "shard_count": 5}') \gset
 SELECT plan_id = :plan_id AS that_plan, method, shard_key, shard_count FROM restore_table('shop.orders', test.backup('shop.dump'), jsonb_build_object('plan', :plan_id));
 SELECT t.plan_id = :plan_id AS that_plan FROM foreshard.tables t WHERE relation = 'shop.orders'::regclass;
 SELECT count(*) AS newer_plans FROM foreshard.plans WHERE plan_id > :plan_id;
@@ -139,7 +139,7 @@ INSERT INTO shop.mine SELECT count(*) FROM shop.orders;
 SELECT rows FROM restore_table('shop.items', test.backup('shop.dump'), '{"query_log": "off", "shard_count": 2, "shard_key": ["order_id"]}');
 SELECT relation, shard FROM foreshard.shards ORDER BY shard::text;
 SAVEPOINT before;
-SELECT rows FROM restore_table('shop.events', test.backup('shop.dump'), '{"query_log": "off"}');
+SELECT rows FROM restore_table('shop.events', test.backup('shop.dump'), '{"query_log": "off", "growth": 2}');
 ROLLBACK TO before;
 SELECT relation FROM foreshard.tables WHERE relation::text LIKE 'shop.%' ORDER BY relation::text;
 COMMIT;
