@@ -182,6 +182,15 @@ fn more_load_than_the_nodes_bear_is_told() {
     two.nodes = nodes(&["fast", "large"]);
     let note = two.plan("readings").notes.into_iter().find(|n| n.kind == "capacity").unwrap();
     assert!(note.what.contains("tablespaces of one share its processors"), "{}", note.what);
+    // A node that was measured bears what was measured.
+    let mut strong = readings(by_id()).config(json!({"throughput": 40_000}));
+    let measured =
+        NodeCapacity { reads_per_second: Some(90_000.0), writes_per_second: Some(60_000.0), ..NodeCapacity::default() };
+    strong.nodes[0].measured = Some(measured);
+    let plan = strong.plan("readings");
+    assert_eq!(choice(&plan), "none()");
+    let bound = plan.count.bounds.iter().find(|b| b.name == "throughput").unwrap();
+    assert!(bound.because.contains("was measured to bear"), "{}", bound.because);
     let calm = readings(by_id()).config(json!({"throughput": 400})).plan("readings");
     assert!(calm.notes.iter().all(|n| n.kind != "capacity"));
     assert_eq!(choice(&calm), "none()", "one node bears it");
