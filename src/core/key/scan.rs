@@ -8,7 +8,7 @@ use crate::model::workload::StatementUse;
 /// Part of the time of reading the whole table that a statement must take to have read it all. Assumed: half, since machines and
 /// rows differ.
 const MOST_OF_IT: f64 = 0.5;
-/// Milliseconds of finding a row by index and returning it. Measured: five times those of reading the next one.
+/// Milliseconds of finding a row by index and returning it. Assumed: five times those of reading the next one.
 const FOUND_ROW_MS: f64 = 5.0 * ROW_MS;
 /// Rows below which reading all of them tells nothing of how they were found. Assumed: a few hundred pages at most.
 const MANY_ROWS: u64 = 10_000;
