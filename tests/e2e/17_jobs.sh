@@ -5,7 +5,7 @@
 server main
 sql main "CREATE EXTENSION foreshard; CREATE SCHEMA new;
     CREATE TABLE orders (id bigint PRIMARY KEY, customer_id integer NOT NULL, note text);
-    INSERT INTO orders SELECT i, i % 999, md5(i::text) FROM generate_series(1, 200000) AS i;
+    INSERT INTO orders SELECT i, i % 999, md5(i::text) FROM generate_series(1, 500000) AS i;
     CREATE INDEX ON orders (customer_id); CREATE INDEX ON orders (note);
     CREATE ROLE member; CREATE ROLE stranger; CREATE ROLE watcher IN ROLE pg_monitor;
     GRANT USAGE ON SCHEMA foreshard TO stranger, member; GRANT SELECT ON foreshard.jobs TO stranger, member; GRANT EXECUTE ON FUNCTION foreshard._running() TO stranger, member;
@@ -20,13 +20,9 @@ on main psql -XAtq -v ON_ERROR_STOP=1 -d postgres -c "SET client_min_messages = 
 restorer=$!
 while kill -0 $restorer 2>/dev/null; do
     seen "phase, rows, bytes, bytes_total, bytes_per_second >= 0, remaining >= '0 s', pid > 0, kind, target, started_by, started_at < clock_timestamp(), message" >>"$work/seen" || true
-    if [ -z "${roles:-}" ] && [ -s "$work/seen" ]; then
-        roles=$(for role in member stranger watcher; do printf '%s:%s ' $role "$(seen 'count(*)' "SET ROLE $role;")"; done)
-    fi
 done
 wait $restorer
-check "the restore is done" 200000 "$(cat "$work/out")"
-check "those see it who may" "member:1 stranger:0 watcher:1 " "${roles:-}"
+check "the restore is done" 500000 "$(cat "$work/out")"
 check "the phases, in their order" "profiling loading verifying finishing" \
     "$(cut -d'|' -f1 "$work/seen" | grep -xE 'profiling|loading|verifying|finishing' | uniq | tr '\n' ' ' | sed 's/ $//')"
 check "whose, what and from where" "t|restore|new.orders|$(sql main 'SELECT current_user' postgres)|t|restoring from $backup" "$(cut -d'|' -f7- "$work/seen" | sort -u)"
@@ -36,8 +32,8 @@ check "bytes grow within a phase and stay within the total" "" "$(awk -F'|' '
     $3 > 0 && $5 != "t" { print "no rate: " $0 }
     $4 != "" && $3 > 0 && $6 != "t" { print "no time: " $0 }
     { phase = $1; rows = $2; bytes = $3 }' "$work/seen")"
-check "the load knows its total" 1 "$(awk -F'|' '$1 == "loading" { print ($4 > 8000000) }' "$work/seen" | sort -u)"
-check "afterwards it is a job that is done" "done|new.orders|200000" "$(sql main 'SELECT state, target, rows FROM foreshard.jobs' postgres)"
+check "the load knows its total" 1 "$(awk -F'|' '$1 == "loading" { print ($4 > 20000000) }' "$work/seen" | sort -u)"
+check "afterwards it is a job that is done" "done|new.orders|500000" "$(sql main 'SELECT state, target, rows FROM foreshard.jobs' postgres)"
 
 # Nothing stays of one that ends in another way.
 files() { sql main "SELECT count(*) FROM pg_ls_dir('base/pgsql_tmp', true, false) AS f WHERE f LIKE '%foreshard%'" postgres; }
@@ -45,6 +41,9 @@ sql main "DROP TABLE new.orders" postgres
 for way in pg_cancel_backend pg_terminate_backend; do
     on main psql -XAtq -d postgres -c "$restore" >"$work/out" 2>&1 &
     wait_until 60 main "SELECT count(*) = 1 FROM foreshard.jobs WHERE state = 'running' AND phase = 'loading'"
+    if [ $way = pg_cancel_backend ]; then
+        check "those see it who may" "member:1 stranger:0 watcher:1" "$(for role in member stranger watcher; do echo "$role:$(seen 'count(*)' "SET ROLE $role;")"; done | xargs)"
+    fi
     sql main "SELECT $way(pid) FROM foreshard.jobs WHERE state = 'running'" postgres >/dev/null
     wait
     check "$way: nothing is shown any more" "|0" "$(seen target)|$(files)"
