@@ -22,8 +22,8 @@ restore="SELECT rows FROM restore_table('public.orders', '$backup',
 # All but the files.
 judge() {
     check "$1: no pg_restore is left" "" "$(children)"
-    check "$1: nothing is left" "$(head -n 7 <<<"$before")" "$(traces | head -n 7)"
-    printf '# %s: %s files without a relation\n' "$1" "$(traces | sed -n 8p | wc -w)"
+    check "$1: nothing is left" "$(head -n 8 <<<"$before")" "$(traces | head -n 8)"
+    printf '# %s: %s files without a relation\n' "$1" "$(traces | sed -n 9p | wc -w)"
 }
 before=$(traces)
 
@@ -45,7 +45,7 @@ for where in profile load; do
     judge "pg_restore killed while in $where"
     check_match "its end is told" 'ERROR:  58030: pg_restore was ended by a signal' "$(cat "$work/victim.out")"
     check_match "with what to do" 'HINT:  Look in the system' "$(cat "$work/victim.out")"
-    check "and its files are gone with it" "" "$(traces | sed -n 8p)"
+    check "and its files are gone with it" "" "$(traces | sed -n 9p)"
 done
 
 for where in profile load verify indexes; do

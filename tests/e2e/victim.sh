@@ -100,10 +100,13 @@ hold() {
         begin ""
         while kill -0 $victim 2>/dev/null; do
             [ "$(phase)" = "$1" ] || continue
-            child=$(ps -o pid= --ppid "$(backend)" | head -n 1)
+            pid=$(backend)
+            [ -n "$pid" ] || continue
+            # Both may be gone meanwhile.
+            child=$(ps -o pid= --ppid "$pid" | head -n 1 || true)
             [ -n "$child" ] && kill -STOP "$child" 2>/dev/null || continue
             # One that has ended meanwhile cannot be stopped, though it can be sent the signal.
-            case $(ps -o stat= -p "$child") in T*) return 0 ;; esac
+            case $(ps -o stat= -p "$child" || true) in T*) return 0 ;; esac
         done
         wait $victim || true
         forget
