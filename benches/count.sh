@@ -43,7 +43,7 @@ script_owner='\set owner random(1, 10000)
 SELECT sum(v) FROM :t WHERE owner = :owner;'
 
 title_load="bulk load, 1,000 rows each" cut_load=hash rows_load=20000
-script_load='INSERT INTO :t SELECT nextval($$ids$$), 1, 0, 0, $$x$$ FROM generate_series(1, 1000);'
+script_load='INSERT INTO :t SELECT nextval($$ids$$), 1 + (random() * 9999)::int, 0, 0, $$x$$ FROM generate_series(1, 1000);'
 
 title_large="point reads, larger than memory" cut_large=hash rows_large=100000
 script_large=$script_point
