@@ -30,7 +30,7 @@ SET client_min_messages = error;
 SELECT pg_backend_pid() AS pid \gset
 \setenv BACKEND :pid
 \timing on
-SELECT count(*) FROM foreshard.plan_restore('public.t3', '$work/main/backups/app.dump', '{"query_log": "$1"}');
+SELECT count(*) FROM foreshard.plan_restore('public.t3', '$work/main/backups/app.dump', '{"query_log": "$1", "growth": 2}');
 \timing off
 \! awk -v ticks=\$(getconf CLK_TCK) '{ print "cpu", (\$14 + \$15) / ticks }' /proc/\$BACKEND/stat
 SQL
