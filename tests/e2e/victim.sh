@@ -36,7 +36,7 @@ SQL
 }
 
 backend() { sql main "SELECT pid FROM pg_stat_activity WHERE application_name = 'victim' AND backend_type = 'client backend'
-                          AND query LIKE '%restore_table%'"; }
+                          AND query LIKE '%restore_table%' ORDER BY backend_start DESC LIMIT 1"; }
 
 # Which phase is the victim in? Seen from outside, by its child and its locks.
 phase() {
@@ -103,7 +103,7 @@ hold() {
             pid=$(backend)
             [ -n "$pid" ] || continue
             # Both may be gone meanwhile.
-            child=$(ps -o pid= --ppid "$pid" | head -n 1 || true)
+            child=$(ps -o pid= --ppid "$pid" | head -n 1 | tr -d " " || true)
             [ -n "$child" ] && kill -STOP "$child" 2>/dev/null || continue
             # One that has ended meanwhile cannot be stopped, though it can be sent the signal.
             case $(ps -o stat= -p "$child" || true) in T*) return 0 ;; esac
