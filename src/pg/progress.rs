@@ -26,7 +26,7 @@ pub struct Running {
     pub role: u32,
     pub target: String,
     pub backup: String,
-    pub phase: String,
+    pub phase: Phase,
     /// Microseconds of the server's clock (since 2000).
     pub started_at: i64,
     pub phase_started_at: i64,
@@ -79,7 +79,7 @@ pub fn begin(target: &str, backup: &str) -> Showing {
         role: role.to_u32(),
         target: target.to_owned(),
         backup: backup.to_owned(),
-        phase: "starting".to_owned(),
+        phase: Phase::Starting,
         started_at: now,
         phase_started_at: now,
         rows: 0,
@@ -92,8 +92,9 @@ pub fn begin(target: &str, backup: &str) -> Showing {
 }
 
 /// What a restore does, one after the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Phase {
+    Starting,
     Profiling,
     Planning,
     Creating,
@@ -104,14 +105,29 @@ pub enum Phase {
     Analyzing,
 }
 
+impl Phase {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Starting => "starting",
+            Self::Profiling => "profiling",
+            Self::Planning => "planning",
+            Self::Creating => "creating",
+            Self::Loading => "loading",
+            Self::Verifying => "verifying",
+            Self::Finishing => "finishing",
+            Self::Analyzing => "analyzing",
+        }
+    }
+}
+
 /// The next phase begins.
 pub fn phase(phase: Phase) {
     if let Some(shown) = SHOWN.lock().as_mut() {
         let running = &mut shown.running;
-        if running.phase == format!("{:?}", Phase::Profiling).to_lowercase() {
+        if running.phase == Phase::Profiling {
             shown.profiled = Some(running.bytes);
         }
-        running.phase = format!("{phase:?}").to_lowercase();
+        running.phase = phase;
         (running.phase_started_at, running.rows, running.bytes) = (now(), 0, 0);
         running.bytes_total = shown.profiled.filter(|_| phase == Phase::Loading);
         write(running);

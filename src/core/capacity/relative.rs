@@ -1,5 +1,6 @@
 //! What nodes bear, absolutely and against each other.
 
+use super::per_node::{mix, positive};
 use crate::model::Node;
 use crate::model::node::{Location, NodeCapacity};
 use crate::model::words::{counted, list};
@@ -100,11 +101,8 @@ fn range(amounts: &[f64]) -> f64 {
     (known().fold(0.0, f64::max) / known().fold(f64::INFINITY, f64::min)).max(1.0)
 }
 
-/// Statements a second of a mixed load: each statement takes its time.
+/// Statements a second of a mixed load on a node that was measured.
 fn mixed(node: &Node, written: f64) -> Option<f64> {
     let measured = node.measured.as_ref()?;
-    let rate = |r: Option<f64>| r.filter(|r| r.is_finite() && *r > 0.0);
-    let (reads, writes) = (rate(measured.reads_per_second)?, rate(measured.writes_per_second)?);
-    let written = written.clamp(0.0, 1.0);
-    Some(1.0 / ((1.0 - written) / reads + written / writes))
+    Some(mix(positive(measured.reads_per_second)?, positive(measured.writes_per_second)?, written))
 }

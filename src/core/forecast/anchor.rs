@@ -19,6 +19,17 @@ const MAX_WIDENING: f64 = 4.0;
 /// Share of the mean load taken for none when levels are compared.
 const TINY: f64 = 1e-3;
 
+/// What the members look at to forecast one slot from an origin.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct View<'a> {
+    pub(super) now: &'a Now,
+    pub(super) then: &'a Then,
+    /// May lie beside an anchor's own.
+    pub(super) step: usize,
+    pub(super) seasons: Option<(&'a Seasons, f64)>,
+    pub(super) scale: Scale,
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Anchor {
     pub(super) step: usize,
@@ -53,15 +64,9 @@ impl Anchor {
         }
     }
 
-    /// The members' forecasts, in logarithms. `step` may lie beside the anchor's own.
-    pub(super) fn members(
-        &self,
-        now: &Now,
-        then: &Then,
-        step: usize,
-        seasons: Option<(&Seasons, f64)>,
-        scale: Scale,
-    ) -> [f64; N] {
+    /// The members' forecasts, in logarithms.
+    pub(super) fn members(&self, view: View<'_>) -> [f64; N] {
+        let View { now, then, step, seasons, scale } = view;
         let fitted = Fitted {
             log: self.coefficients.log(now, then, scale),
             linear: self.coefficients.linear(now, then, scale),
@@ -72,14 +77,7 @@ impl Anchor {
     }
 
     /// The ensemble's forecast, in logarithms.
-    pub(super) fn forecast(
-        &self,
-        now: &Now,
-        then: &Then,
-        step: usize,
-        seasons: Option<(&Seasons, f64)>,
-        scale: Scale,
-    ) -> f64 {
-        dot(&self.weights, &self.members(now, then, step, seasons, scale))
+    pub(super) fn forecast(&self, view: View<'_>) -> f64 {
+        dot(&self.weights, &self.members(view))
     }
 }

@@ -2,7 +2,7 @@
 //! later than the origin known to it, and what came decides the weights and the intervals. The same pass fits the
 //! regressions.
 
-use super::anchor::{Anchor, TESTED_CASES};
+use super::anchor::{Anchor, TESTED_CASES, View};
 use super::features::Then;
 use super::history::History;
 use super::origins::Origins;
@@ -68,7 +68,7 @@ pub(super) fn backtest(
         let Some(came) = history.value(target).filter(|_| history.measured(target)) else { continue };
         let then = Then::at(history, now, step);
         if now.origin >= origins.compared_from && i % origins.every == 0 {
-            let said = anchor.members(now, &then, step, origins.seasons_at(i), scale);
+            let said = anchor.members(View { now, then: &then, step, seasons: origins.seasons_at(i), scale });
             let (weight, came) = (fade(now.origin, HALF_LIFE_DAYS), scale.blended(came));
             let case = Case { origin: now.origin, said, came, weight };
             residuals.extend(weighed.then(|| residual(&case, &anchor.weights)));

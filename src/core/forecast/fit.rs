@@ -1,7 +1,7 @@
 //! Fitting a forecaster to a history, and asking it. The ensemble is fitted at a few steps, closer together near the
 //! origin; between two of them both are asked and averaged.
 
-use super::anchor::Anchor;
+use super::anchor::{Anchor, View};
 use super::backtest::backtest;
 use super::decomposition::Seasons;
 use super::features::{Now, Then};
@@ -106,8 +106,9 @@ impl Reader<'_> {
     /// In logarithms.
     pub(super) fn centre(&self, step: usize) -> f64 {
         let then = Then::at(self.history, &self.now, step);
-        let said = |anchor: &Anchor| anchor.forecast(&self.now, &then, step, self.seasons, self.forecaster.scale);
-        self.forecaster.around(step).map(|(anchor, share)| share * said(anchor)).sum()
+        let (seasons, scale) = (self.seasons, self.forecaster.scale);
+        let view = View { now: &self.now, then: &then, step, seasons, scale };
+        self.blend(step, |anchor| anchor.forecast(view))
     }
 
     fn blend(&self, step: usize, of: impl Fn(&Anchor) -> f64) -> f64 {

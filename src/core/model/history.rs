@@ -108,35 +108,23 @@ pub struct NamedColumns {
 }
 
 impl NamedColumns {
-    fn new(time: Option<&String>, metrics: &[(Metric, &Option<String>)]) -> Self {
-        let named = metrics.iter().filter_map(|(metric, name)| Some((*metric, name.as_ref()?.clone())));
-        Self { time: time.cloned(), metrics: named.collect() }
+    /// `names` in the order of rate, mean time, sessions, bytes and rows.
+    fn new(time: &Option<String>, names: [&Option<String>; 5], value: Option<&String>) -> Self {
+        const METRICS: [Metric; 5] = [Metric::Rate, Metric::MeanMs, Metric::Sessions, Metric::Bytes, Metric::Rows];
+        let usual = METRICS.into_iter().zip(names.map(Option::as_ref));
+        let named = usual.chain([(Metric::Value, value)]).filter_map(|(metric, name)| Some((metric, name?.clone())));
+        Self { time: time.clone(), metrics: named.collect() }
     }
 }
 
 impl From<&HistoryConfig> for NamedColumns {
     fn from(c: &HistoryConfig) -> Self {
-        let metrics = [
-            (Metric::Rate, &c.rate),
-            (Metric::MeanMs, &c.mean_ms),
-            (Metric::Sessions, &c.sessions),
-            (Metric::Bytes, &c.bytes),
-            (Metric::Rows, &c.rows),
-        ];
-        Self::new(c.time.as_ref(), &metrics)
+        Self::new(&c.time, [&c.rate, &c.mean_ms, &c.sessions, &c.bytes, &c.rows], None)
     }
 }
 
 impl From<&ForecastConfig> for NamedColumns {
     fn from(c: &ForecastConfig) -> Self {
-        let metrics = [
-            (Metric::Rate, &c.rate),
-            (Metric::MeanMs, &c.mean_ms),
-            (Metric::Sessions, &c.sessions),
-            (Metric::Bytes, &c.bytes),
-            (Metric::Rows, &c.rows),
-            (Metric::Value, &c.value),
-        ];
-        Self::new(c.time.as_ref(), &metrics)
+        Self::new(&c.time, [&c.rate, &c.mean_ms, &c.sessions, &c.bytes, &c.rows], c.value.as_ref())
     }
 }

@@ -27,7 +27,7 @@ fn running() -> TableIterator<
             r.target,
             pg_sys::Oid::from(r.role),
             TimestampWithTimeZone::try_from(r.started_at).ok()?,
-            r.phase,
+            r.phase.name().to_owned(),
             TimestampWithTimeZone::try_from(r.phase_started_at).ok()?,
             signed(r.rows),
             signed(r.bytes),
