@@ -36,7 +36,7 @@ pub struct Bench<'a> {
     pub ground: Ground,
     pub seconds: f64,
     pub clients: u32,
-    /// Other processes may be asked.
+    /// No other process can work for this role.
     pub alone: bool,
 }
 
