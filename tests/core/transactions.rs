@@ -102,6 +102,25 @@ fn questions_beside_transactions_are_asked_alone() {
 }
 
 #[test]
+fn the_transactions_that_use_up_the_begins_come_before_an_accident() {
+    let mut parts = vec![
+        (96.0, insert("orders", &[])),
+        (96.0, insert("lines", &[])),
+        (38.0, by("customers", &["id"])),
+        (38.0, change("customers", "name", &["id"])),
+        (25.0, by("orders", &["customer_id"])),
+        (25.0, by("lines", &["customer_id", "no"])),
+        (132.0, change("orders", "total", &["customer_id", "no"])),
+        (200.0, by("customers", &["id", "name"])),
+    ];
+    parts.extend(begin(96.0));
+    let found = read(&shop(), &log(parts)).transactions;
+    // 132 is four times the 33 BEGINs that 38 and 25 would leave.
+    assert!(told(&found).contains(&"96: 1 2".to_owned()), "{:?}", told(&found));
+    assert!(told(&found).contains(&"132: 7".to_owned()), "{:?}", told(&found));
+}
+
+#[test]
 fn without_a_begin_every_statement_runs_alone() {
     let mut parts = orders();
     let silent = read(&shop(), &log(parts.clone())).transactions;

@@ -22,7 +22,7 @@ run() {
     local limit=("$@") log
     [ "$clients" -le "$warehouses" ] || { echo "error: more clients than warehouses" >&2; exit 1; }
     # -n: the tables are not pgbench's own. Simple protocol, since a name stands between quotes in some statements.
-    log=$(PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=warning" pgbench -n -M simple -c "$clients" -j 2 "${limit[@]}" \
+    log=$(PGOPTIONS="${PGOPTIONS:-} -c client_min_messages=warning" pgbench -n -M simple -c "$clients" -j "$clients" "${limit[@]}" \
         --random-seed="${SEED:-1}" -D warehouses="$warehouses" -D customers="$customers" -D items="$items" \
         -D clients="$clients" -f new_order.sql@45 -f payment.sql@43 -f order_status.sql@4 -f delivery.sql@4 \
         -f stock_level.sql@4 2>&1) || { printf '%s\n' "$log" >&2; exit 1; }

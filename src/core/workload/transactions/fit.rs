@@ -1,6 +1,7 @@
 //! Atoms as kinds of transactions: which of them are, and which are loops and branches of those.
 //!
-//! Where the BEGINs do not suffice for all atoms of several statements, those are taken that explain most of the others.
+//! Where the BEGINs do not suffice for all atoms of several statements, those are taken that use them up and explain most of
+//! the others.
 //! The heaviest are tried in all combinations; the rest are taken as long as they fit, most calls first.
 
 use super::atoms::Atom;
@@ -84,7 +85,7 @@ impl Search<'_> {
         let sum: f64 = several.iter().map(|at| self.calls(*at)).sum();
         let Some(bound) = self.bound.filter(|b| sum > b + self.slack) else { return several.to_vec() };
         let tried = several.len().min(TRIED);
-        let mut best: Option<(usize, Vec<usize>)> = None;
+        let mut best: Option<((bool, usize), Vec<usize>)> = None;
         // From all of them down to none, so that of equal choices the one with the heaviest stays.
         for choice in (0..1_u32 << tried).rev() {
             let taken = several.iter().take(tried).enumerate().filter(|(bit, _)| choice >> (tried - 1 - bit) & 1 == 1);
@@ -99,7 +100,9 @@ impl Search<'_> {
                     roots.push(*at);
                 }
             }
-            let explained = self.explained(&roots);
+            // What a choice explains by the BEGINs that it leaves may be an accident: one that leaves none comes first.
+            let all_begins = self.rest(roots.iter().map(|at| self.calls(*at)).sum()).is_none();
+            let explained = (all_begins, self.explained(&roots));
             if best.as_ref().is_none_or(|b| explained > b.0) {
                 best = Some((explained, roots));
             }
