@@ -7,13 +7,14 @@
 //! The rooms, in the order in which a restore walks through them:
 //! [`model`] (the nouns), [`backup`] (bytes to rows and statistics), [`workload`] (statements to access patterns),
 //! [`key`] (candidates), [`forecast`] (load to come), [`capacity`] (what nodes bear), [`count`] (number of shards),
-//! [`route`] (which row goes where), [`place`] (which shard goes where) and [`plan`] (all of it together, explained).
+//! [`route`] (which row goes where), [`heap`] (rows as they are stored), [`place`] (which shard goes where) and [`plan`] (all of it together, explained).
 #![forbid(unsafe_code)]
 
 pub mod backup;
 pub mod capacity;
 pub mod count;
 pub mod forecast;
+pub mod heap;
 pub mod key;
 pub mod model;
 pub mod place;

@@ -24,4 +24,5 @@ pub mod replay;
 mod request;
 mod restore;
 pub mod settings;
+mod threads;
 mod tree;

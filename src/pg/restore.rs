@@ -52,21 +52,24 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         prepared.definitions.encoding.as_deref(),
     )?;
     progress::phase(progress::Phase::Loading);
-    let loaded = load::load(data, &request.target, &columns, request.config.verify)?;
+    let shards: Vec<TableName> = plan.layout.shards.iter().map(|s| blueprint.shard_name(s.ordinal)).collect();
+    let whole = [request.target.clone()];
+    let leaves = if plan.layout.method.shards() { shards.as_slice() } else { &whole };
+    let pages = load::Target::of(&request.target, &plan.layout, leaves, &columns)?;
+    let loaded = load::load(data, &request.target, pages.as_ref(), &columns, request.config.verify)?;
     all_sections(&prepared, &loaded)?;
     progress::phase(progress::Phase::Verifying);
-    let mut checksum = verify(&request.target, &columns, &loaded, request.config.verify)?;
+    let mut checksum = verify(&request.target, pages.as_ref(), &columns, &loaded, request.config.verify)?;
     if rows_only && checksum.is_some() {
         // The rows were read in the caller's time zone; the ledger keeps what verify_table will find.
         let _zone = Pinned::new(&[("timezone", "UTC")]);
-        checksum = Some(stored(&request.target, &columns)?);
+        checksum = Some(stored(&request.target, pages.as_ref(), &columns)?);
     }
     progress::phase(progress::Phase::Finishing);
     builder.run(Phase::AfterLoad)?;
     set_sequences(&blueprint, &loaded)?;
     progress::phase(progress::Phase::Analyzing);
     Spi::run(&format!("ANALYZE {}", quote_table(&request.target)))?;
-    let shards: Vec<TableName> = plan.layout.shards.iter().map(|s| blueprint.shard_name(s.ordinal)).collect();
     let job_id = ledger::record_restore(&Restored {
         target: &request.target,
         plan,
@@ -108,7 +111,13 @@ fn signed(n: u64) -> i64 {
 ///
 /// # Errors
 /// XX001 when they differ: then nothing is published.
-fn verify(target: &TableName, columns: &[load::LoadColumn], loaded: &Loaded, how: Verify) -> Result<Option<Checksum>> {
+fn verify(
+    target: &TableName,
+    pages: Option<&load::Target>,
+    columns: &[load::LoadColumn],
+    loaded: &Loaded,
+    how: Verify,
+) -> Result<Option<Checksum>> {
     let differ = |what: &str, passed: String, stored: String| {
         Problem::new("XX001", format!("the restored table differs from the backup in its {what}"))
             .detail(format!("The backup has {passed}, the table {stored}."))
@@ -120,7 +129,7 @@ fn verify(target: &TableName, columns: &[load::LoadColumn], loaded: &Loaded, how
     if how == Verify::Count {
         return Ok(None);
     }
-    let stored = stored(target, columns)?;
+    let stored = stored(target, pages, columns)?;
     if stored != loaded.stream {
         let show = |c: &Checksum| format!("{} rows with checksum {c}", c.rows);
         return Err(differ("content", show(&loaded.stream), show(&stored)).into());
@@ -129,7 +138,10 @@ fn verify(target: &TableName, columns: &[load::LoadColumn], loaded: &Loaded, how
 }
 
 /// The checksum of what the table holds.
-fn stored(target: &TableName, columns: &[load::LoadColumn]) -> Result<Checksum> {
+fn stored(target: &TableName, pages: Option<&load::Target>, columns: &[load::LoadColumn]) -> Result<Checksum> {
+    if let Some(pages) = pages {
+        return load::stored(&pages.leaves, pages.shape(), columns);
+    }
     let mut stored = Checksum::default();
     for (_, shard) in catalog::leaves(catalog::require_table(target)?)? {
         stored.merge(&load::content(&shard, columns, None)?.checksum);

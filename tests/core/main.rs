@@ -17,6 +17,7 @@ mod forecast_accuracy;
 mod forecast_baselines;
 mod forecast_samples;
 mod forecast_world;
+mod heap;
 mod interrupts;
 mod joint_corpus;
 mod joint_search;

@@ -18,3 +18,4 @@ pub use hash::{hash_value, remainder, row_hash};
 pub use router::Router;
 pub use shares::shares;
 pub use types::HashType;
+pub use value::{Scalar, scalar};

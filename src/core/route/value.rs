@@ -61,6 +61,27 @@ impl<'a> Value<'a> {
     }
 }
 
+/// A value of a type that fits a machine word.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Scalar {
+    Int(i64),
+    /// As it was written: -0 is not 0.
+    Float(f64),
+}
+
+/// The value that is stored, read as strictly as for routing; None for types of another kind as well.
+pub fn scalar(hash_type: HashType, text: &[u8]) -> Option<Scalar> {
+    let str = || std::str::from_utf8(text).ok();
+    match hash_type {
+        HashType::Real => Some(Scalar::Float(float::<f32>(str()?)?.into())),
+        HashType::Double => Some(Scalar::Float(float::<f64>(str()?)?)),
+        _ => match Value::read(hash_type, text)? {
+            Value::Int(int) => Some(Scalar::Int(int)),
+            Value::Float(_) | Value::Decimal(_) | Value::Bytes(_) => None,
+        },
+    }
+}
+
 impl Float {
     fn new(value: f64) -> Self {
         if value.is_nan() {

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use crate::pg::error::Result;
+use crate::pg::threads::Stop;
 use crate::pg::{ffi, settings};
 use foreshard_core::model::Problem;
 use std::fs::File;
@@ -13,6 +14,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, Command, Stdio};
+
+/// Milliseconds after which a thread that waits for output looks whether it is still wanted.
+const PATIENCE_MS: i32 = 50;
+/// Bytes that pg_restore may be ahead of its reader.
+const PIPE: i32 = 1 << 20;
 
 #[derive(Debug)]
 pub struct PgRestore {
@@ -51,7 +57,12 @@ impl PgRestore {
         }
         let mut child = command.spawn().map_err(|e| failed("start", &e))?;
         match child.stdout.take() {
-            Some(output) => Ok(Self { child, output, complaints }),
+            Some(output) => {
+                // A larger pipe only saves changes of context.
+                // SAFETY: an open descriptor.
+                let _size = unsafe { libc::fcntl(output.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE) };
+                Ok(Self { child, output, complaints })
+            }
             None => Err(Problem::new("XX000", "pg_restore was started without an output").into()),
         }
     }
@@ -80,6 +91,21 @@ impl PgRestore {
                 .into());
         }
         Err(explain(&said).into())
+    }
+
+    /// Reads without the server's knowledge, for a thread. Ends with an error when that is told to stop.
+    pub fn read_unattended(&mut self, buffer: &mut [u8], stop: &Stop) -> std::io::Result<usize> {
+        loop {
+            let mut output = libc::pollfd { fd: self.output.as_raw_fd(), events: libc::POLLIN, revents: 0 };
+            // SAFETY: one descriptor, which is open.
+            let ready = unsafe { libc::poll(&raw mut output, 1, PATIENCE_MS) };
+            if stop.is_set() {
+                return Err(std::io::ErrorKind::ConnectionAborted.into());
+            }
+            if ready > 0 {
+                return self.output.read(buffer);
+            }
+        }
     }
 
     fn complaints(&mut self) -> String {

@@ -7,8 +7,9 @@
 use super::file::{self, Part};
 use super::{Bytes, starts_with_word};
 use crate::pg::error::Result;
+use crate::pg::threads::Stop;
 use crate::pg::{ffi, tree};
-use foreshard_core::backup::script::{Piece, ScriptReader};
+use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use foreshard_core::model::{Problem, TableName};
 use pgrx::pg_sys;
@@ -16,7 +17,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 
 /// One run of rows.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Section {
     /// Column names in the order of the fields; None: all columns of the table that are not generated.
     pub columns: Option<Vec<String>>,
@@ -25,6 +26,19 @@ pub struct Section {
     pub copy: CopyOptions,
     /// The file that they are in, where there are several.
     pub file: Option<String>,
+}
+
+/// A script that a thread reads: it does not call the server.
+#[derive(Debug)]
+pub struct Lent(ScriptReader<Bytes>);
+
+impl Lent {
+    /// Appends whole lines of the section; false after the last one.
+    pub fn append_rows(&mut self, lines: &mut Vec<u8>) -> std::result::Result<bool, ScriptError> {
+        let rows = self.0.read_rows()?;
+        lines.extend_from_slice(rows.unwrap_or_default());
+        Ok(rows.is_some())
+    }
 }
 
 /// What setval says of a sequence.
@@ -180,6 +194,40 @@ impl Data {
                 Ok(read > 0)
             }
         }
+    }
+
+    /// The rows are in a script, which [`Self::lend`] lends.
+    pub fn is_script(&self) -> bool {
+        matches!(self.source, Source::Script(_))
+    }
+
+    /// The script that stands at the section's rows, for a thread to read them; None where they are in no script. Until it is given back
+    /// there is nothing to read here.
+    pub fn lend(&mut self, stop: Stop) -> Option<Lent> {
+        if !self.is_script() {
+            return None;
+        }
+        let nothing = Source::Rows { bytes: None, parts: VecDeque::new(), section: Section::default() };
+        match std::mem::replace(&mut self.source, nothing) {
+            Source::Script(mut script) => {
+                script.source_mut().unattended = Some(stop);
+                Some(Lent(script))
+            }
+            other => {
+                self.source = other;
+                None
+            }
+        }
+    }
+
+    /// # Errors
+    /// Why the script could not be read, where it could not.
+    pub fn take_back(&mut self, lent: Lent, failed: Option<ScriptError>) -> Result<()> {
+        let mut script = lent.0;
+        script.source_mut().unattended = None;
+        let cause = failed.map(|error| script.source_mut().cause(&error));
+        self.source = Source::Script(script);
+        cause.map_or(Ok(()), Err)
     }
 
     /// The tables of which a section was met so far; None for a file of rows, which names none.

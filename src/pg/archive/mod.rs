@@ -9,12 +9,13 @@ mod data;
 mod file;
 mod sizes;
 
-pub use data::{Data, Section, SequenceState};
+pub use data::{Data, Lent, Section, SequenceState};
 pub use foreshard_core::backup::sizes::Stored;
 
 use super::catalog;
 use super::definition::{Definitions, Reader, like_table};
 use super::error::{Error, Result};
+use super::threads::Stop;
 use child::PgRestore;
 use compressed::Decompressed;
 use data::copy_header;
@@ -35,9 +36,16 @@ pub struct Backup {
     like: Option<TableName>,
 }
 
-/// A script's bytes: a child's output, or a file.
+/// A script's bytes.
 #[derive(Debug)]
-enum Bytes {
+struct Bytes {
+    origin: Origin,
+    /// Read by a thread, which must not call the server, until it is told to stop.
+    unattended: Option<Stop>,
+}
+
+#[derive(Debug)]
+enum Origin {
     Child(PgRestore),
     File(File),
     Compressed(Decompressed),
@@ -45,15 +53,19 @@ enum Bytes {
 
 impl Read for Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match self {
-            Self::Child(child) => child.read(buffer),
-            Self::File(file) => {
-                pgrx::check_for_interrupts!();
-                file.read(buffer)
-            }
-            Self::Compressed(file) => {
-                pgrx::check_for_interrupts!();
-                file.read(buffer)
+        match (&mut self.origin, &self.unattended) {
+            (Origin::Child(child), None) => child.read(buffer),
+            (Origin::Child(child), Some(stop)) => child.read_unattended(buffer, stop),
+            (_, Some(stop)) if stop.is_set() => Err(std::io::ErrorKind::Interrupted.into()),
+            (origin, unattended) => {
+                if unattended.is_none() {
+                    pgrx::check_for_interrupts!();
+                }
+                match origin {
+                    Origin::File(file) => file.read(buffer),
+                    Origin::Compressed(file) => file.read(buffer),
+                    Origin::Child(child) => child.read(buffer),
+                }
             }
         }
     }
@@ -61,35 +73,44 @@ impl Read for Bytes {
 
 impl Seek for Bytes {
     fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
-        match self {
-            Self::Child(_) | Self::Compressed(_) => Err(std::io::ErrorKind::Unsupported.into()),
-            Self::File(file) => file.seek(to),
+        match &mut self.origin {
+            Origin::Child(_) | Origin::Compressed(_) => Err(std::io::ErrorKind::Unsupported.into()),
+            Origin::File(file) => file.seek(to),
         }
+    }
+}
+
+impl From<Origin> for Bytes {
+    fn from(origin: Origin) -> Self {
+        Self { origin, unattended: None }
     }
 }
 
 impl Bytes {
     fn open(part: &Part) -> Result<Self> {
         let file = file::open(&part.path)?;
-        Ok(match part.compression {
-            None => Self::File(file),
-            Some(compression) => Self::Compressed(Decompressed::open(file, compression).map_err(|e| file::unread(&e))?),
-        })
+        let origin = match part.compression {
+            None => Origin::File(file),
+            Some(compression) => {
+                Origin::Compressed(Decompressed::open(file, compression).map_err(|e| file::unread(&e))?)
+            }
+        };
+        Ok(origin.into())
     }
 
     /// Why reading failed.
     fn unread(&self, error: &std::io::Error) -> Problem {
-        match self {
-            Self::Compressed(file) => file.problem(error),
-            Self::Child(_) | Self::File(_) => file::unread(error),
+        match &self.origin {
+            Origin::Compressed(file) => file.problem(error),
+            Origin::Child(_) | Origin::File(_) => file::unread(error),
         }
     }
 
     /// After the last byte: did the source end well?
     fn finish(&mut self) -> Result<()> {
-        match self {
-            Self::Child(child) => child.finish(),
-            Self::File(_) | Self::Compressed(_) => Ok(()),
+        match &mut self.origin {
+            Origin::Child(child) => child.finish(),
+            Origin::File(_) | Origin::Compressed(_) => Ok(()),
         }
     }
 
@@ -192,7 +213,7 @@ impl Backup {
     fn script(&self, arguments: &[String]) -> Result<ScriptReader<Bytes>> {
         let bytes = match (self.format, self.parts.first()) {
             (BackupFormat::Plain, Some(part)) => Bytes::open(part)?,
-            _ => Bytes::Child(PgRestore::start(&self.path, arguments)?),
+            _ => Origin::Child(PgRestore::start(&self.path, arguments)?).into(),
         };
         Ok(ScriptReader::new(bytes))
     }

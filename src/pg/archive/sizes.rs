@@ -3,10 +3,11 @@
 //! Its table of contents says where the rows are; what lies between two places, or what a file measures, is their size.
 //! Nothing here is an error: an archive that is not as expected is pg_restore's to refuse, and then no size is known.
 
-use super::{Bytes, file};
+use super::{Bytes, Origin, file};
 use foreshard_core::backup::sizes::Stored;
 use foreshard_core::backup::toc;
 use foreshard_core::model::config::BackupFormat;
+use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
 
@@ -16,18 +17,18 @@ pub(super) fn of_archive(path: &str, format: BackupFormat) -> Option<Stored> {
         BackupFormat::Custom => {
             let file = file::open(path).ok()?;
             let end = file.metadata().ok()?.len();
-            let contents = toc::read(BufReader::new(Bytes::File(file)))?;
+            let contents = toc::read(BufReader::new(attended(file)))?;
             Some(Stored::of_archive(contents.compressed, contents.sizes_by_offset(end)))
         }
         BackupFormat::Tar => {
-            let (contents, members) = toc::read_tar(BufReader::new(Bytes::File(file::open(path).ok()?)))?;
+            let (contents, members) = toc::read_tar(BufReader::new(attended(file::open(path).ok()?)))?;
             // pg_dump does not compress what it puts into a tar, whatever the head says.
             Some(Stored::of_archive(false, contents.sizes_by_file(|name| members.get(name).copied())))
         }
         BackupFormat::Directory => {
             let folder = Path::new(path);
             let toc = file::open(&folder.join("toc.dat").to_string_lossy()).ok()?;
-            let contents = toc::read(BufReader::new(Bytes::File(toc)))?;
+            let contents = toc::read(BufReader::new(attended(toc)))?;
             let sizes = contents.sizes_by_file(|name| size(folder, name));
             Some(Stored::of_archive(contents.compressed, sizes))
         }
@@ -45,4 +46,8 @@ fn size(folder: &Path, name: &str) -> Option<u64> {
     }
     let files = ENDINGS.iter().map(|ending| folder.join(format!("{name}{ending}")));
     files.filter_map(|file| std::fs::metadata(file).ok()).find(std::fs::Metadata::is_file).map(|m| m.len())
+}
+
+fn attended(file: File) -> Bytes {
+    Origin::File(file).into()
 }

@@ -1,14 +1,16 @@
-//! One text for one value, so that a row of a backup and the same row of a table hash alike.
+//! One form for one value, so that a row of a backup and the same row of a table hash alike.
 //!
-//! pg_dump writes most types as the server writes them today; some depend on the settings or the version of the server
-//! that wrote them (time zones, floating point, escapes), and a CSV file may write any value in many ways. Such values
-//! go through the type's own input and output functions first.
+//! Values of the usual types are hashed as they are stored, whatever the way in which they were written; an enum by its label. Those of
+//! all other types go through the type's own input and output functions: their text depends on the settings, or on the version of the
+//! server that wrote it.
 #![allow(unsafe_code)]
 
 use super::LoadColumn;
 use crate::pg::ffi::cstring;
+use foreshard_core::backup::checksum::RowHasher;
+use foreshard_core::heap::Kind;
 use pgrx::pg_sys;
-use postgres_types::Type;
+use std::borrow::Cow;
 use std::ffi::CStr;
 
 /// The functions of one column's type.
@@ -17,18 +19,18 @@ pub struct Canonical {
     output: pg_sys::FmgrInfo,
     io_param: pg_sys::Oid,
     typmod: i32,
-    as_it_is: bool,
+    kind: Option<Kind>,
+    by_value: bool,
 }
 
 impl std::fmt::Debug for Canonical {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Canonical").field("as_it_is", &self.as_it_is).finish_non_exhaustive()
+        f.debug_struct("Canonical").field("kind", &self.kind).finish_non_exhaustive()
     }
 }
 
 impl Canonical {
-    /// `dumped`: the text was written by pg_dump, not by hand.
-    pub fn new(column: &LoadColumn, dumped: bool) -> Self {
+    pub fn new(column: &LoadColumn) -> Self {
         // SAFETY: zeroed FmgrInfos filled by fmgr_info; the look-ups raise errors for types that do not exist.
         unsafe {
             let (mut in_function, mut io_param) = (pg_sys::InvalidOid, pg_sys::InvalidOid);
@@ -38,50 +40,86 @@ impl Canonical {
             let (mut input, mut output) = (std::mem::zeroed(), std::mem::zeroed());
             pg_sys::fmgr_info_cxt(in_function, &raw mut input, pg_sys::TopTransactionContext);
             pg_sys::fmgr_info_cxt(out_function, &raw mut output, pg_sys::TopTransactionContext);
-            Self { input, output, io_param, typmod: column.typmod, as_it_is: as_it_is(column, dumped) }
+            let by_value = pg_sys::get_typbyval(column.type_oid);
+            Self { input, output, io_param, typmod: column.typmod, kind: column.kind.clone(), by_value }
         }
     }
 
-    /// The text of a field of the backup; the result lives in the current memory context or is `field` itself.
-    pub fn of_field<'a>(&mut self, field: &'a [u8]) -> std::borrow::Cow<'a, [u8]> {
-        if self.as_it_is {
-            return field.into();
+    /// The form of a field of the backup.
+    pub fn of_field<'a>(&mut self, field: &'a [u8]) -> Cow<'a, [u8]> {
+        if let Some(kind) = &self.kind {
+            let mut form = Vec::with_capacity(field.len());
+            if kind.encode(field, &mut form).is_some() {
+                return form.into();
+            }
         }
         let text = cstring(&String::from_utf8_lossy(field));
         // SAFETY: a NUL-terminated text in the server's encoding, which COPY has accepted before.
         let datum = unsafe {
             pg_sys::InputFunctionCall(&raw mut self.input, text.as_ptr().cast_mut(), self.io_param, self.typmod)
         };
-        self.of_datum(datum).to_vec().into()
+        self.of_datum(datum).into_owned().into()
     }
 
-    /// The text of a value of the table, in the current memory context.
-    pub fn of_datum<'a>(&mut self, datum: pg_sys::Datum) -> &'a [u8] {
-        // SAFETY: a datum of the column's type; output functions give palloc'd NUL-terminated texts.
-        unsafe { CStr::from_ptr(pg_sys::OutputFunctionCall(&raw mut self.output, datum)) }.to_bytes()
+    /// The form of a value of the table, which may lie in the current memory context.
+    pub fn of_datum<'a>(&mut self, datum: pg_sys::Datum) -> Cow<'a, [u8]> {
+        match &self.kind {
+            // SAFETY: a datum of the column's type; output functions give palloc'd NUL-terminated texts.
+            None | Some(Kind::Enum(_)) => unsafe {
+                CStr::from_ptr(pg_sys::OutputFunctionCall(&raw mut self.output, datum)).to_bytes().into()
+            },
+            Some(kind) => match kind.length() {
+                Some(length) if self.by_value => {
+                    datum.value().to_le_bytes().get(..length).unwrap_or_default().to_vec().into()
+                }
+                // SAFETY: a datum of a type of that length, which is passed by reference.
+                Some(length) => unsafe { std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>(), length) }.into(),
+                // SAFETY: a datum of a type of variable length; what it gives has a header, and lives as long as the context.
+                None => unsafe {
+                    let value = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
+                    let length = pgrx::varsize_any_exhdr(value);
+                    std::slice::from_raw_parts(pgrx::vardata_any(value).cast::<u8>(), length).into()
+                },
+            },
+        }
     }
 }
 
-/// Types whose text is the same whatever the settings and the version of the server that wrote it.
-fn as_it_is(column: &LoadColumn, dumped: bool) -> bool {
-    let Some(known) = Type::from_oid(column.type_oid.to_u32()) else { return false };
-    match known {
-        Type::TEXT | Type::JSON => true,
-        Type::VARCHAR | Type::BPCHAR => dumped,
-        Type::BOOL
-        | Type::INT2
-        | Type::INT4
-        | Type::INT8
-        | Type::OID
-        | Type::NUMERIC
-        | Type::NAME
-        | Type::UUID
-        | Type::DATE
-        | Type::TIME
-        | Type::TIMESTAMP
-        | Type::INET
-        | Type::CIDR
-        | Type::MACADDR => dumped,
-        _ => false,
+/// Hashes whole tuples.
+#[derive(Debug)]
+pub struct TupleHasher {
+    canonical: Vec<Canonical>,
+    hasher: RowHasher,
+    values: Vec<pg_sys::Datum>,
+    nulls: Vec<bool>,
+}
+
+impl TupleHasher {
+    pub fn new(columns: &[LoadColumn]) -> Self {
+        let canonical = columns.iter().map(Canonical::new).collect();
+        Self { canonical, hasher: RowHasher::new(), values: Vec::new(), nulls: Vec::new() }
+    }
+
+    /// The hash of the first columns; allocates in the current memory context.
+    ///
+    /// # Safety
+    /// A whole tuple of that description, which begins with the columns.
+    pub unsafe fn hash(&mut self, tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> u128 {
+        // SAFETY: from the caller; the arrays are long enough.
+        unsafe {
+            let width = usize::try_from((*description).natts).unwrap_or(0);
+            self.values.resize(width, pg_sys::Datum::from(0));
+            self.nulls.resize(width, false);
+            pg_sys::heap_deform_tuple(tuple, description, self.values.as_mut_ptr(), self.nulls.as_mut_ptr());
+        }
+        let columns = self.canonical.iter_mut().zip(self.values.iter().zip(&self.nulls));
+        let fields: Vec<_> = columns.map(|(column, (value, null))| (!null).then(|| column.of_datum(*value))).collect();
+        self.hasher.hash(fields.iter().map(Option::as_deref))
+    }
+
+    /// The last column of the tuple that was hashed, if it is not NULL.
+    pub fn last(&self) -> Option<pg_sys::Datum> {
+        let null = self.nulls.last().copied().unwrap_or(true);
+        self.values.last().copied().filter(|_| !null)
     }
 }

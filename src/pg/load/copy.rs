@@ -7,7 +7,9 @@
 
 use super::LoadColumn;
 use super::canonical::Canonical;
+use super::fill::{Lines, fill};
 use super::reading::{Reading, cannot_compare, places};
+use super::shape::Target;
 use crate::pg::archive::{Data, Section, SequenceState};
 use crate::pg::error::Result;
 use crate::pg::ffi::{cstring, problem_of};
@@ -35,12 +37,35 @@ pub struct Loaded {
 }
 
 /// Copies all sections of `data` into `target`.
-pub fn load(mut data: Data, target: &TableName, columns: &[LoadColumn], verify: Verify) -> Result<Loaded> {
+///
+/// `pages`: what is known of the target, where threads may make pages of its rows; COPY takes what they leave.
+pub fn load(
+    mut data: Data,
+    target: &TableName,
+    pages: Option<&Target>,
+    columns: &[LoadColumn],
+    verify: Verify,
+) -> Result<Loaded> {
     let (mut rows, mut bytes, mut stream) = (0, 0, Checksum::default());
     while let Some(section) = data.next_section()? {
+        if let Some((pages, filler)) =
+            pages.and_then(|p| Some((p, p.filler(&section, columns)?))).filter(|_| data.is_script())
+        {
+            let done = fill(&mut data, pages, &filler, |lines| {
+                let taken = copy_lines(lines, &section, target, columns, verify)?;
+                rows += taken.0;
+                stream.merge(&taken.1);
+                Ok(())
+            })?;
+            rows += done.checksum.rows;
+            bytes += done.bytes;
+            stream.merge(&done.checksum);
+            continue;
+        }
         let tee = Tee::new(&section, columns, verify)?;
-        let feeding = Feeding::begin(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, ended: false });
-        rows += named_by_line(section.file.as_deref(), || copy(target, &section))?;
+        let feeding =
+            Feeding::begin(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, counted: false, ended: false });
+        rows += named_by_line(section.file.as_deref(), &[], || copy(target, &section))?;
         let Some(feed) = feeding.end() else {
             return Err(Problem::new("XX000", "the source of COPY is gone").into());
         };
@@ -50,6 +75,25 @@ pub fn load(mut data: Data, target: &TableName, columns: &[LoadColumn], verify: 
     }
     let met = data.met().cloned();
     Ok(Loaded { rows, bytes, stream, sequences: data.finish()?, met })
+}
+
+/// Lines of a section that COPY takes by themselves: how many rows it stored, and what passed.
+fn copy_lines(
+    lines: Lines,
+    section: &Section,
+    target: &TableName,
+    columns: &[LoadColumn],
+    verify: Verify,
+) -> Result<(u64, Checksum)> {
+    let data = Data::made_up(std::io::Cursor::new(lines.text));
+    let tee = Tee::new(section, columns, verify)?;
+    let feeding =
+        Feeding::begin(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, counted: true, ended: false });
+    let rows = named_by_line(section.file.as_deref(), &lines.numbers, || copy(target, section))?;
+    let Some(feed) = feeding.end() else {
+        return Err(Problem::new("XX000", "the source of COPY is gone").into());
+    };
+    Ok((rows, feed.tee.checksum))
 }
 
 /// What the callback reads. COPY's callback takes no argument, so it stands in a static; a restore inside a restore (a
@@ -88,6 +132,8 @@ struct Feed {
     block: Vec<u8>,
     offset: usize,
     bytes: u64,
+    /// The progress of these rows has been told already.
+    counted: bool,
     ended: bool,
 }
 
@@ -99,7 +145,9 @@ impl Feed {
         if self.offset == self.block.len() && !self.ended {
             let before = self.tee.checksum.rows;
             self.tee.see(&self.block)?;
-            progress::advance(self.block.len(), self.tee.checksum.rows - before);
+            if !self.counted {
+                progress::advance(self.block.len(), self.tee.checksum.rows - before);
+            }
             self.offset = 0;
             if !self.data.next_chunk(&mut self.block)? {
                 self.block.clear();
@@ -135,7 +183,7 @@ impl Tee {
             Verify::Count => None,
             Verify::Checksum => {
                 let places = places(section, columns).ok_or_else(|| cannot_compare(section))?;
-                Some((columns.iter().map(|c| Canonical::new(c, !section.csv)).collect(), places))
+                Some((columns.iter().map(Canonical::new).collect(), places))
             }
         };
         Ok(Self {
@@ -196,7 +244,9 @@ unsafe extern "C-unwind" fn next_bytes(out: *mut c_void, _at_least: c_int, at_mo
 
 /// Runs COPY; its ERROR comes back as a problem whose detail says where in the rows it was. COPY says that in the
 /// CONTEXT of its error, which pgrx drops on the way: it is read where it is made.
-fn named_by_line(file: Option<&str>, copy: impl FnOnce() -> u64) -> Result<u64> {
+///
+/// `numbers`: of the lines that COPY is given, where they are not all.
+fn named_by_line(file: Option<&str>, numbers: &[u64], copy: impl FnOnce() -> u64) -> Result<u64> {
     #[pgrx::pg_guard]
     unsafe extern "C-unwind" fn note(place: *mut c_void) {
         // SAFETY: called while an error is being reported, after COPY's own callback, with the pointer given below. The
@@ -233,8 +283,8 @@ fn named_by_line(file: Option<&str>, copy: impl FnOnce() -> u64) -> Result<u64> 
     outcome.map_err(|mut problem| {
         // A callback that failed has not put its source back: then it is the backup, not a row of it.
         if let Some(place) = place.filter(|_| FEED.lock().is_some()) {
-            let line = place.lines().next().unwrap_or_default();
-            let place = file.map_or_else(|| line.to_owned(), |file| format!("{line} of \"{file}\""));
+            let line = renumbered(place.lines().next().unwrap_or_default(), numbers);
+            let place = file.map_or_else(|| line.clone(), |file| format!("{line} of \"{file}\""));
             problem.detail = Some(match problem.detail {
                 Some(detail) => format!("{detail} At {place}."),
                 None => format!("At {place}."),
@@ -242,6 +292,17 @@ fn named_by_line(file: Option<&str>, copy: impl FnOnce() -> u64) -> Result<u64> 
         }
         problem.into()
     })
+}
+
+/// `COPY t, line 2, column c: …` with the line's number in the whole section.
+fn renumbered(place: &str, numbers: &[u64]) -> String {
+    const BEFORE: &str = ", line ";
+    let Some(at) = place.find(BEFORE).map(|at| at + BEFORE.len()) else { return place.to_owned() };
+    let (before, rest) = place.split_at(at);
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, after) = rest.split_at(digits);
+    let known = number.parse::<usize>().ok().and_then(|n| numbers.get(n.checked_sub(1)?));
+    known.map_or_else(|| place.to_owned(), |known| format!("{before}{known}{after}"))
 }
 
 /// COPY of one section through the server's own code; gives the number of rows stored.

@@ -98,7 +98,7 @@ enum Field {
 }
 
 /// Cuts a stream into rows; see the head of this file.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct RowReader {
     format: RowFormat,
     expected: Option<usize>,

@@ -1,0 +1,120 @@
+//! Rows into pages: what one thread does.
+
+use super::page::Page;
+use super::tuple::{LONGEST, Shape, Values};
+use crate::backup::checksum::Checksum;
+use crate::backup::rows::{Row, RowError, RowFormat, RowReader};
+use crate::route::Router;
+use smallvec::SmallVec;
+
+/// A page that is full, or the last one of its shard.
+#[derive(Debug)]
+pub struct Filled {
+    pub shard: u32,
+    pub page: Page,
+}
+
+/// A row that COPY has to take, as it stands in the data with its line end.
+#[derive(Debug, Default)]
+pub struct Odd {
+    pub lines: Vec<u8>,
+    /// The number of each in its chunk, from 0.
+    pub numbers: Vec<u64>,
+}
+
+/// What became of a chunk.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// All its rows.
+    pub rows: u64,
+    /// Of those that went into pages.
+    pub checksum: Checksum,
+    pub odd: Odd,
+}
+
+/// Fills the pages of all shards; has one page for each in its hands.
+#[derive(Debug, Clone)]
+pub struct Filler {
+    shape: Shape,
+    /// None for a table that is not sharded.
+    router: Option<Router>,
+    /// Which columns of the table are the key, in its order.
+    key: Vec<usize>,
+    /// Which field of a row each column of the table is.
+    fields: Vec<usize>,
+    reader: RowReader,
+    values: Values,
+    pages: Vec<Option<Page>>,
+}
+
+impl Filler {
+    /// `fields`: which field of a row each column of the shape is; `key`: which columns the router wants.
+    pub fn new(shape: Shape, router: Option<Router>, key: Vec<usize>, fields: Vec<usize>, format: RowFormat) -> Self {
+        let reader = RowReader::new(format, None);
+        Self { shape, router, key, fields, reader, values: Values::default(), pages: Vec::new() }
+    }
+
+    /// Whole lines of COPY text.
+    ///
+    /// # Errors
+    /// A row that is longer than COPY takes.
+    pub fn rows(&mut self, chunk: &[u8], full: &mut impl FnMut(Filled)) -> Result<Report, RowError> {
+        let mut report = Report::default();
+        let Self { shape, router, key, fields, reader, values, pages } = self;
+        // Line ends of another system: COPY knows what to do with them.
+        let foreign = memchr::memchr(b'\r', chunk).is_some();
+        reader.push(chunk, |row| {
+            let understood = || {
+                let shard = fill_one(&row, shape, router.as_ref(), key, fields, values).filter(|_| !foreign)?;
+                let at = usize::try_from(shard).ok()?;
+                if pages.len() <= at {
+                    pages.resize(at + 1, None);
+                }
+                let page = pages.get_mut(at)?;
+                if shape.add(values, page.get_or_insert_default()).is_none() {
+                    full(Filled { shard, page: page.replace(Page::default())? });
+                    shape.add(values, page.as_mut()?)?;
+                }
+                Some(values.hash())
+            };
+            match { understood }() {
+                Some(hash) => report.checksum.add(hash),
+                None => {
+                    report.odd.lines.extend_from_slice(row.line());
+                    report.odd.lines.push(b'\n');
+                    report.odd.numbers.push(report.rows);
+                }
+            }
+            report.rows += 1;
+        })?;
+        Ok(report)
+    }
+
+    /// The pages that are not full.
+    pub fn finish(self) -> impl Iterator<Item = Filled> {
+        self.pages.into_iter().zip(0..).filter_map(|(page, shard)| Some(Filled { shard, page: page? }))
+    }
+}
+
+/// The row's values, and the shard that it belongs to.
+fn fill_one(
+    row: &Row<'_>,
+    shape: &Shape,
+    router: Option<&Router>,
+    key: &[usize],
+    fields: &[usize],
+    values: &mut Values,
+) -> Option<u32> {
+    let texts: SmallVec<[Option<&[u8]>; 16]> = row.fields().collect();
+    if texts.len() != fields.len() {
+        return None;
+    }
+    let of_column = |column: usize| texts.get(*fields.get(column)?).copied();
+    shape.read(fields.iter().map(|field| texts.get(*field).copied().flatten()), values)?;
+    if shape.length(values) > LONGEST {
+        return None;
+    }
+    let Some(router) = router else { return Some(0) };
+    let key: SmallVec<[Option<&[u8]>; 4]> = key.iter().map(|column| of_column(*column)).collect::<Option<_>>()?;
+    router.shard_of(&key)
+}

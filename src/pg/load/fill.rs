@@ -1,0 +1,166 @@
+//! One section into its tables by threads: one reads, some make pages of the rows, and this backend writes the pages.
+//!
+//! Rows that the threads do not understand are handed back, and COPY takes them, in batches, with the number of the line that each had.
+
+use super::shape::Target;
+use super::writer::Writer;
+use crate::pg::archive::{Data, Lent};
+use crate::pg::error::Result;
+use crate::pg::threads::{Jobs, Stop, Threads};
+use crate::pg::{progress, settings};
+use foreshard_core::backup::checksum::Checksum;
+use foreshard_core::backup::script::ScriptError;
+use foreshard_core::heap::{Filled, Filler, Odd, Report};
+use foreshard_core::model::Problem;
+use std::collections::BTreeMap;
+use std::sync::mpsc::{SyncSender, sync_channel};
+
+/// Bytes of rows that a thread takes at a time.
+const CHUNK: usize = 128 << 10;
+/// Bytes of rows for COPY that are kept until it is worth its while.
+const KEPT: usize = 8 << 20;
+
+/// Rows on their way, in the order of the data.
+struct Chunk {
+    number: u64,
+    lines: Vec<u8>,
+}
+
+/// What a thread made of a chunk.
+enum Made {
+    Chunk {
+        number: u64,
+        bytes: usize,
+        outcome: std::result::Result<Report, Problem>,
+        pages: Vec<Filled>,
+    },
+    /// The pages that were not full when there were no more rows.
+    Rest(Vec<Filled>),
+}
+
+/// What the threads loaded.
+#[derive(Debug, Default)]
+pub struct Done {
+    pub checksum: Checksum,
+    pub bytes: u64,
+}
+
+/// Lines for COPY, with their numbers in the section, from 1.
+#[derive(Debug, Default)]
+pub struct Lines {
+    pub text: Vec<u8>,
+    pub numbers: Vec<u64>,
+}
+
+/// Loads the section that `data` stands at. `filler` makes one for each thread; `copy` takes what they do not.
+pub fn fill(
+    data: &mut Data,
+    target: &Target,
+    filler: &Filler,
+    mut copy: impl FnMut(Lines) -> Result<()>,
+) -> Result<Done> {
+    let mut writer = Writer::open(&target.leaves);
+    let mut threads: Threads<Chunk, Made> = Threads::start(settings::load_threads(), || {
+        let filler = filler.clone();
+        move |jobs: Jobs<Chunk>, made| work(filler, || jobs.next(), &made)
+    })?;
+    let stop = threads.stop();
+    let (Some(chunks), Some(script)) = (threads.hand_over_jobs(), data.lend(stop.clone())) else {
+        return Err(Problem::new("XX000", "there is nothing that threads could read").into());
+    };
+    // The script comes back when the section was read.
+    let (back, source) = sync_channel(1);
+    threads.spawn(move || {
+        let _sent = back.send(read(script, &chunks, &stop));
+    })?;
+    let (mut checksum, mut bytes) = (Checksum::default(), 0);
+    let mut order = Order::default();
+    while let Some(made) = threads.next()? {
+        let pages = match made {
+            Made::Rest(pages) => pages,
+            Made::Chunk { number, bytes: read, outcome, pages } => {
+                let report = outcome?;
+                checksum.merge(&report.checksum);
+                progress::advance(read, report.rows);
+                bytes += read as u64;
+                order.add(number, report);
+                pages
+            }
+        };
+        pages.into_iter().for_each(|filled| writer.put(filled.shard, filled.page));
+        if order.lines.text.len() >= KEPT {
+            copy(std::mem::take(&mut order.lines))?;
+        }
+    }
+    writer.flush();
+    let Ok((script, failed)) = source.recv() else {
+        return Err(Problem::new("XX000", "the thread that reads the backup failed").into());
+    };
+    data.take_back(script, failed)?;
+    if !order.lines.text.is_empty() {
+        copy(order.lines)?;
+    }
+    writer.sync();
+    Ok(Done { checksum, bytes })
+}
+
+/// The thread that reads: whole lines, in chunks.
+fn read(mut script: Lent, chunks: &SyncSender<Chunk>, stop: &Stop) -> (Lent, Option<ScriptError>) {
+    let mut failed = None;
+    for number in 0.. {
+        let mut lines = Vec::with_capacity(2 * CHUNK);
+        let more = loop {
+            match script.append_rows(&mut lines) {
+                Ok(true) if lines.len() < CHUNK => {}
+                Ok(more) => break more,
+                Err(error) => {
+                    failed = Some(error);
+                    break false;
+                }
+            }
+        };
+        // A queue without a reader: the load has failed already.
+        if failed.is_some()
+            || stop.is_set()
+            || !lines.is_empty() && chunks.send(Chunk { number, lines }).is_err()
+            || !more
+        {
+            break;
+        }
+    }
+    (script, failed)
+}
+
+/// A thread that makes pages.
+fn work(mut filler: Filler, mut next: impl FnMut() -> Option<Chunk>, made: &SyncSender<Made>) {
+    while let Some(Chunk { number, lines }) = next() {
+        let mut pages = Vec::new();
+        let outcome = filler.rows(&lines, &mut |filled| pages.push(filled)).map_err(|e| e.problem());
+        if made.send(Made::Chunk { number, bytes: lines.len(), outcome, pages }).is_err() {
+            return;
+        }
+    }
+    let _sent = made.send(Made::Rest(filler.finish().collect()));
+}
+
+/// Brings the rows for COPY into the order of the data, where each gets its number.
+#[derive(Debug, Default)]
+struct Order {
+    /// Chunks behind one that has not come yet.
+    early: BTreeMap<u64, (u64, Odd)>,
+    next: u64,
+    rows: u64,
+    lines: Lines,
+}
+
+impl Order {
+    fn add(&mut self, number: u64, report: Report) {
+        self.early.insert(number, (report.rows, report.odd));
+        while let Some((rows, odd)) = self.early.remove(&self.next) {
+            self.lines.text.extend_from_slice(&odd.lines);
+            self.lines.numbers.extend(odd.numbers.iter().map(|n| self.rows + n + 1));
+            self.rows += rows;
+            self.next += 1;
+        }
+    }
+}

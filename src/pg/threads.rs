@@ -1,0 +1,189 @@
+//! Threads that work for a backend: they take jobs and give results, and never call the server.
+//!
+//! All queues are bounded, so that the fastest waits for the slowest. The backend looks for a cancel while it waits; when it is
+//! cancelled, or fails, the threads are told to stop and waited for before the error goes on. Signals are the backend's alone.
+#![allow(unsafe_code)]
+
+use crate::pg::error::Result;
+use foreshard_core::model::Problem;
+use parking_lot::Mutex;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// How long the backend waits before it looks for a cancel.
+const PATIENCE: Duration = Duration::from_millis(50);
+/// Jobs, and results, that wait for each thread.
+const QUEUED: usize = 2;
+
+/// Jobs to the threads of a group.
+pub struct Jobs<J>(Arc<Mutex<Receiver<J>>>);
+
+impl<J> Jobs<J> {
+    /// The next one; None when there are no more.
+    pub fn next(&self) -> Option<J> {
+        self.0.lock().recv().ok()
+    }
+}
+
+/// Told to those who need not go on.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    pub fn is_set(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug)]
+pub struct Threads<J, R> {
+    jobs: Option<SyncSender<J>>,
+    results: Option<Receiver<R>>,
+    early: VecDeque<R>,
+    threads: Vec<JoinHandle<()>>,
+    stop: Stop,
+}
+
+impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
+    /// `work` makes the work of one thread.
+    ///
+    /// # Errors
+    /// 53000 when the system gives no threads.
+    pub fn start<W>(threads: usize, mut work: impl FnMut() -> W) -> Result<Self>
+    where
+        W: FnOnce(Jobs<J>, SyncSender<R>) + Send + 'static,
+    {
+        let (jobs, taken) = sync_channel(QUEUED * threads);
+        let (given, results) = sync_channel(QUEUED * threads);
+        let taken = Arc::new(Mutex::new(taken));
+        let mut group = Self {
+            jobs: Some(jobs),
+            results: Some(results),
+            early: VecDeque::new(),
+            threads: Vec::new(),
+            stop: Stop::default(),
+        };
+        for _ in 0..threads {
+            let (work, taken, given) = (work(), Jobs(Arc::clone(&taken)), given.clone());
+            group.spawn(move || work(taken, given))?;
+        }
+        Ok(group)
+    }
+
+    /// One more thread that is waited for at the end.
+    pub fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Result<()> {
+        let _blocked = BlockedSignals::new();
+        let thread = std::thread::Builder::new().name("foreshard".to_owned()).spawn(work).map_err(|e| {
+            Problem::new("53000", "could not start a thread")
+                .detail(format!("The operating system says: {e}."))
+                .hint("Lower foreshard.load_threads; 0 loads without threads.")
+        })?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// For a thread that makes the jobs; the backend gives none then.
+    pub fn hand_over_jobs(&mut self) -> Option<SyncSender<J>> {
+        self.jobs.take()
+    }
+
+    /// Waits for a place in the queue; results that come meanwhile are kept.
+    pub fn give(&mut self, mut job: J) -> Result<()> {
+        loop {
+            let Some(jobs) = &self.jobs else { return Ok(()) };
+            match jobs.try_send(job) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Disconnected(_)) => return Err(gone()),
+                Err(TrySendError::Full(back)) => job = back,
+            }
+            if let Some(result) = self.wait()? {
+                self.early.push_back(result);
+            }
+        }
+    }
+
+    /// There are no more jobs.
+    pub fn no_more(&mut self) {
+        self.jobs = None;
+    }
+
+    /// The next result; None when all threads have ended.
+    pub fn next(&mut self) -> Result<Option<R>> {
+        match self.early.pop_front() {
+            Some(result) => Ok(Some(result)),
+            None => loop {
+                pgrx::check_for_interrupts!();
+                match self.results.as_ref().map(|r| r.recv_timeout(PATIENCE)) {
+                    Some(Ok(result)) => return Ok(Some(result)),
+                    Some(Err(RecvTimeoutError::Timeout)) => {}
+                    Some(Err(RecvTimeoutError::Disconnected)) | None => {
+                        // A thread that failed took its end of the queue with it.
+                        return self.join().map(|()| None);
+                    }
+                }
+            },
+        }
+    }
+
+    /// A result, if one comes soon.
+    fn wait(&mut self) -> Result<Option<R>> {
+        pgrx::check_for_interrupts!();
+        match self.results.as_ref().map(|r| r.recv_timeout(Duration::from_millis(1))) {
+            Some(Ok(result)) => Ok(Some(result)),
+            Some(Err(RecvTimeoutError::Timeout)) => Ok(None),
+            Some(Err(RecvTimeoutError::Disconnected)) | None => Err(gone()),
+        }
+    }
+
+    fn join(&mut self) -> Result<()> {
+        let failed = self.threads.drain(..).map(JoinHandle::join).filter(std::result::Result::is_err).count();
+        if failed == 0 { Ok(()) } else { Err(gone()) }
+    }
+}
+
+fn gone() -> crate::pg::error::Error {
+    Problem::new("XX000", "a thread of the load failed")
+        .hint("Set foreshard.load_threads to 0, and report this.")
+        .into()
+}
+
+impl<J, R> Drop for Threads<J, R> {
+    fn drop(&mut self) {
+        self.stop.0.store(true, Ordering::Relaxed);
+        // Whoever waits for a place in a queue finds it closed.
+        (self.jobs, self.results) = (None, None);
+        for thread in self.threads.drain(..) {
+            let _ended = thread.join();
+        }
+    }
+}
+
+/// A thread that is started meanwhile gets no signals: the server's handlers are for its own thread.
+struct BlockedSignals(libc::sigset_t);
+
+impl BlockedSignals {
+    fn new() -> Self {
+        // SAFETY: signal sets on the stack, filled before they are read.
+        unsafe {
+            let (mut all, mut before) = (std::mem::zeroed(), std::mem::zeroed());
+            libc::sigfillset(&raw mut all);
+            libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+            Self(before)
+        }
+    }
+}
+
+impl Drop for BlockedSignals {
+    fn drop(&mut self) {
+        // SAFETY: the set that was in force before.
+        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) };
+    }
+}
