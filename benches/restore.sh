@@ -104,6 +104,8 @@ one() {
     lsn=$(sql -c "SELECT pg_current_wal_insert_lsn()") before=$(ticks) begun=$(date +%s%N)
     "way_$way" "$table" "$format" >/dev/null
     ended=$(date +%s%N)
+    # Processes that have ended are waited for.
+    sleep 1
     sql -c "SELECT '$way $table $format', round(($ended - $begun) / 1e9, 2), ($(ticks) - $before) / 100.0,
         round(pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '$lsn') / 1048576)" | tr '|' ' ' | tee -a "$work/runs"
 }

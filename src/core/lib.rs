@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod backup;
+pub mod btree;
 pub mod capacity;
 pub mod count;
 pub mod forecast;

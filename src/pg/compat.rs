@@ -317,3 +317,41 @@ pub fn set_constant_text(node: super::tree::Node<'_>, text: *mut c_char) {
         }
     }
 }
+
+/// Gives a relation a new, empty file in this transaction, as REINDEX does.
+///
+/// # Safety
+/// An open relation with storage, locked exclusively.
+pub unsafe fn new_file(relation: pg_sys::Relation) {
+    // SAFETY: from the caller.
+    unsafe {
+        let persistence = (*(*relation).rd_rel).relpersistence;
+        #[cfg(any(feature = "pg14", feature = "pg15"))]
+        pg_sys::RelationSetNewRelfilenode(relation, persistence);
+        #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+        pg_sys::RelationSetNewRelfilenumber(relation, persistence);
+    }
+}
+
+/// Whole pages of a relation's main fork into the WAL; sets their positions in it.
+///
+/// # Safety
+/// An open relation; as many pages as blocks, each of the server's size, with what is between lower and upper unused.
+pub unsafe fn log_pages(relation: pg_sys::Relation, blocks: &mut [u32], pages: &mut [pg_sys::Page]) {
+    // SAFETY: from the caller.
+    unsafe {
+        #[cfg(any(feature = "pg14", feature = "pg15"))]
+        let file = &raw mut (*relation).rd_node;
+        #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+        let file = &raw mut (*relation).rd_locator;
+        let count = std::ffi::c_int::try_from(pages.len()).unwrap_or(0);
+        pg_sys::log_newpages(
+            file,
+            pg_sys::ForkNumber::MAIN_FORKNUM,
+            count,
+            blocks.as_mut_ptr(),
+            pages.as_mut_ptr(),
+            true,
+        );
+    }
+}

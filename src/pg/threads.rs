@@ -110,6 +110,11 @@ impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
         }
     }
 
+    /// A result that is there already.
+    pub fn ready(&mut self) -> Option<R> {
+        self.early.pop_front().or_else(|| self.results.as_ref()?.try_recv().ok())
+    }
+
     /// There are no more jobs.
     pub fn no_more(&mut self) {
         self.jobs = None;

@@ -57,6 +57,7 @@ fn rooms_import_only_the_rooms_below_them() {
         ("forecast", &["model"]),
         ("place", &["model"]),
         ("heap", &["model", "backup", "route"]),
+        ("btree", &["heap", "route"]),
         ("plan", &["model", "key", "capacity", "count", "place", "route"]),
         ("lib", &[]),
     ]);
@@ -91,6 +92,7 @@ fn unsafe_code_stays_where_it_is_expected() {
         "pg/ffi.rs",
         "pg/load/canonical.rs",
         "pg/load/copy.rs",
+        "pg/load/indexes.rs",
         "pg/load/pages.rs",
         "pg/load/shape.rs",
         "pg/load/verify.rs",

@@ -8,6 +8,7 @@ mod backup_rows;
 mod backup_sampler;
 mod backup_script;
 mod backup_sizes;
+mod btree;
 mod capacity;
 mod count;
 mod count_cost;

@@ -35,14 +35,25 @@ sql main "
     UPDATE types SET r = 1.17549435e-38, d = 1.7976931348623157e308, raw = '', s = -32768, i = -2147483648 WHERE id = 18;
     UPDATE types SET tx = (SELECT string_agg(md5(i::text), '') FROM generate_series(1, 100) i) WHERE id % 5000 = 19;
     UPDATE types SET tx = repeat('long and dull ', 1000) WHERE id % 5000 = 20;
-    UPDATE types SET tx = repeat('m', 2100) WHERE id % 5000 = 21" shop
-backup=$(backups main)/types.dump
-on main pg_dump -Fc -Z1 -t types -f "$backup" shop
+    UPDATE types SET tx = repeat('m', 2100) WHERE id % 5000 = 21;
+    CREATE INDEX ON types (s); CREATE INDEX ON types (b); CREATE INDEX ON types (u); CREATE INDEX ON types (t); CREATE INDEX ON types (day, s);
+    CREATE INDEX ON types (tz); CREATE INDEX ON types (o, c); CREATE INDEX ON types (left(tx, 100)); CREATE INDEX ON types (vc); CREATE INDEX ON types (num) WHERE b; CREATE INDEX ON types (i DESC); CREATE INDEX ON types (t3) INCLUDE (i);
+    CREATE INDEX ON types ((id + 1)); CREATE INDEX ON types USING brin (id); CREATE INDEX ON types (id) WITH (fillfactor = 50)" shop
+# A key that is NULL in some rows can be in no primary key.
+on main pg_dump -Fc -Z1 -t types -f "$(backups main)/types.dump" shop
+sql main "ALTER TABLE types ADD PRIMARY KEY (id); CREATE UNIQUE INDEX ON types (i, id)" shop
+on main pg_dump -Fc -Z1 -t types -f "$(backups main)/types_id.dump" shop
 
 restore() {
     sql main "SET foreshard.load_threads = $2; SET client_min_messages = warning;
-        SELECT rows FROM restore_table('$1.types', '$backup', '{\"query_log\": \"off\", \"source\": \"public.types\", \"method\": \"$3\", \"shard_key\": [\"$4\"], \"shard_count\": $5}')" shop
+        SELECT rows FROM restore_table('$1.types', '$(backups main)/$([ "$4" = id ] && echo types_id || echo types).dump', '{\"query_log\": \"off\", \"source\": \"public.types\", \"method\": \"$3\", \"shard_key\": [\"$4\"], \"shard_count\": $5}')" shop
 }
+# Every b-tree, against all rows of its table, from the root as well.
+trees() {
+    sql main "SELECT count(bt_index_parent_check(c.oid, true, true) IS NULL) || ' of ' || count(*) FROM pg_class c JOIN pg_am a ON a.oid = relam
+        WHERE relkind = 'i' AND amname = 'btree' AND relnamespace = '$1'::regnamespace" shop
+}
+indexes() { sql main "SELECT count(*), bool_and(indisvalid AND indisready) FROM pg_index JOIN pg_class c ON c.oid = indrelid WHERE relnamespace = '$1'::regnamespace" shop; }
 # All tuples of a table without what differs with the way that they came: transaction, place, hints.
 tuples() {
     sql main "SELECT md5(string_agg(tuple, ' ' ORDER BY tuple)) FROM (
@@ -62,7 +73,16 @@ for layout in "hash id 8" "hash u 4" "hash tx 3" "hash tz 4" "hash num 4" "hash 
     check "$layout: nothing is different" "0" "$(sql main "SELECT count(*) FROM
         (SELECT whole::text FROM pages.types whole EXCEPT ALL SELECT whole::text FROM copied.types whole) AS d" shop)"
     check "$layout: amcheck finds the pages sound" "" "$(sql main "SELECT relid, v FROM pg_partition_tree('pages.types'), verify_heapam(relid) AS v WHERE isleaf" shop)"
+    check "$layout: as many indexes" "$(indexes copied)" "$(indexes pages)"
+    count=$(sql main "SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE relkind = 'i' AND amname = 'btree' AND relnamespace = 'pages'::regnamespace" shop)
+    check "$layout: amcheck finds every b-tree sound" "$count of $count" "$(trees pages)"
     if [ "$layout" = "hash id 8" ]; then
+        check "an index finds what a scan finds" "t|t|t|t" "$(sql main "
+            CREATE TEMP TABLE scanned AS SELECT (SELECT count(*) FROM pages.types WHERE s IS NULL) AS a, (SELECT sum(id) FROM pages.types WHERE s BETWEEN -5 AND 5) AS b,
+                (SELECT array_agg(id ORDER BY id) FROM pages.types WHERE u = md5('78')::uuid) AS c, (SELECT sum(id) FROM pages.types WHERE day = 'infinity') AS d;
+            SET enable_seqscan = off; SET enable_bitmapscan = off;
+            SELECT a = (SELECT count(*) FROM pages.types WHERE s IS NULL), b = (SELECT sum(id) FROM pages.types WHERE s BETWEEN -5 AND 5),
+                c = (SELECT array_agg(id ORDER BY id) FROM pages.types WHERE u = md5('78')::uuid), d = (SELECT sum(id) FROM pages.types WHERE day = 'infinity') FROM scanned" shop)"
         check "the tuples are the server's own" "$(tuples copied)" "$(tuples pages)"
         check "few rows were left to COPY" "t" "$(sql main "SELECT count(*) FILTER (WHERE t_infomask & 768 = 768) > 0.97 * count(*) FROM pg_partition_tree('pages.types'),
             generate_series(0, pg_relation_size(relid) / 8192 - 1) AS block, LATERAL heap_page_items(get_raw_page(relid::regclass::text, block::int)) WHERE isleaf" shop)"
@@ -74,6 +94,7 @@ for layout in "hash id 8" "hash u 4" "hash tx 3" "hash tz 4" "hash num 4" "hash 
             UPDATE pages.types SET plain = 'changed' WHERE id % 3 = 0; DELETE FROM pages.types WHERE id <= 100;
             INSERT INTO pages.types SELECT * FROM copied.types WHERE id <= 100; SELECT count(*) FROM pages.types" shop)"
         on main psql -Xq -d shop -c "VACUUM pages.types"
+        check "its b-trees too" "$count of $count" "$(trees pages)"
         check "and is sound afterwards" "" "$(sql main "SELECT relid, v FROM pg_partition_tree('pages.types'), verify_heapam(relid) AS v WHERE isleaf" shop)"
     fi
     sql main "SET client_min_messages = warning; DROP TABLE pages.types, copied.types" shop
@@ -91,6 +112,24 @@ for threads in 0 2; do
     check_error "with $threads threads the bad row is named" 'line 41234, column day' main "$(refused $threads)" shop
 done
 check "nothing is left of it" "" "$(sql main "SELECT relname FROM pg_class WHERE relname ~ '^plain'" shop)"
+
+# A key that is there twice.
+{
+    echo "CREATE TABLE public.twice (id bigint NOT NULL, other integer);"
+    echo "COPY public.twice (id, other) FROM stdin;"
+    awk -v rows="$rows" 'BEGIN { for (n = 1; n <= rows; n++) print n "\t" (n == 777 ? 5 : n) }'
+    printf '%s\n' '\.' 'ALTER TABLE public.twice ADD CONSTRAINT twice_other UNIQUE (id, other);' 'CREATE UNIQUE INDEX only_other ON public.twice (other, id);'
+} >"$(backups main)/twice.sql"
+sed 's/^777\t5$/776\t776/' "$(backups main)/twice.sql" >"$(backups main)/really.sql"
+twice() { echo "SELECT rows FROM restore_table('pages.twice', '$(backups main)/$1.sql', '{\"query_log\": \"off\", \"source\": \"public.twice\", \"method\": \"hash\", \"shard_key\": [\"id\"], \"shard_count\": 4}')"; }
+check "a unique key of two columns is none of its first" "$rows" "$(sql main "$(twice twice)" shop)"
+sql main "SET client_min_messages = warning; DROP TABLE pages.twice" shop
+check_error "a key that is there twice is refused" '23505.*could not create unique index' main "$(twice really)" shop
+# Little memory: the server sorts on its disk.
+check "with little memory the server builds the indexes" "$rows" "$(sql main "SET maintenance_work_mem = '1MB'; $(twice twice)" shop)"
+check "and they are sound" "t" "$(sql main "SELECT count(bt_index_parent_check(c.oid, true, true) IS NULL) = count(*) FROM pg_class c JOIN pg_am a ON a.oid = relam
+    WHERE relkind = 'i' AND amname = 'btree' AND relnamespace = 'pages'::regnamespace" shop)"
+sql main "SET client_min_messages = warning; DROP TABLE pages.twice" shop
 
 # What a thread does not see: rows are shown to logical decoding only by COPY.
 stop main

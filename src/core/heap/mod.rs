@@ -19,4 +19,4 @@ pub use field::Kind;
 pub use filler::{Filled, Filler, Odd, Report};
 pub use page::{PAGE, Page};
 pub use reader::Reader;
-pub use tuple::{Column, Shape};
+pub use tuple::{Column, Shape, Values};

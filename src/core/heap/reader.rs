@@ -16,12 +16,21 @@ impl Reader {
         Self { shape, values: Values::default() }
     }
 
-    /// Counts the tuples of a page; the numbers of those that the server has to be asked about (a value is compressed or stored
-    /// apart) go to `odd`.
-    pub fn page(&mut self, page: &Page, checksum: &mut Checksum, odd: &mut Vec<u16>) {
+    /// Counts the tuples of a page, and shows each with its number; the numbers of those that the server has to be asked about (a value
+    /// is compressed or stored apart) go to `odd`.
+    pub fn page(
+        &mut self,
+        page: &Page,
+        checksum: &mut Checksum,
+        odd: &mut Vec<u16>,
+        mut show: impl FnMut(u16, &Values),
+    ) {
         for (number, tuple) in page.iter() {
             match tuple.and_then(|t| self.shape.values(t, &mut self.values)) {
-                Some(()) => checksum.add(self.values.hash()),
+                Some(()) => {
+                    checksum.add(self.values.hash());
+                    show(number, &self.values);
+                }
                 None => odd.push(number),
             }
         }

@@ -40,7 +40,7 @@ const SHORT: usize = 126;
 /// The values of one row in the canonical form, which checksums are made of: for each column 0 for NULL, or 1, the length
 /// as u32 little-endian, and the value's bytes. See `backup::checksum::RowHasher`.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Values {
+pub struct Values {
     canonical: Vec<u8>,
     /// Where each value is; None for NULL.
     places: SmallVec<[Option<(usize, usize)>; 16]>,
@@ -50,6 +50,12 @@ impl Values {
     fn clear(&mut self) {
         self.canonical.clear();
         self.places.clear();
+    }
+
+    /// The bytes of a column's value; None for NULL.
+    pub fn get(&self, column: usize) -> Option<&[u8]> {
+        let (start, length) = (*self.places.get(column)?)?;
+        self.canonical.get(start..start + length)
     }
 
     pub(super) fn hash(&self) -> u128 {

@@ -135,7 +135,7 @@ pub fn rehearse(blueprint: &Blueprint<'_>) -> Result<Vec<Problem>> {
     let builder = Builder::new(blueprint);
     let mut problems = Vec::new();
     ffi::subtransaction(false, || {
-        for phase in [Phase::BeforeLoad, Phase::AfterLoad] {
+        for phase in [Phase::BeforeLoad, Phase::Indexes, Phase::AfterLoad] {
             for action in steps(blueprint, phase, true) {
                 let outcome = ffi::subtransaction(true, || builder.step(&action));
                 let failed = outcome.is_err();

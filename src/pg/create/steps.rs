@@ -1,4 +1,4 @@
-//! The order of the work: what comes before the rows, what after.
+//! The order of the work: what comes before the rows, what after, and indexes, which may come before or after.
 
 use super::{Blueprint, Carried};
 use crate::pg::definition::{Part, PartKind};
@@ -9,7 +9,9 @@ use foreshard_core::model::{Bound, Shard};
 pub enum Phase {
     /// The empty table with everything that rows must meet on their way in.
     BeforeLoad,
-    /// Indexes, keys, references; then what must not fire or be seen while loading.
+    /// Indexes and keys: of empty tables, to be filled with the rows, or of full ones.
+    Indexes,
+    /// References; then what must not fire or be seen while loading.
     AfterLoad,
 }
 
@@ -61,12 +63,14 @@ pub fn steps<'a>(blueprint: &'a Blueprint<'a>, phase: Phase, only_first_shard: b
         }
         return actions;
     }
-    for rank in 0..=LAST_RANK {
+    let ranks = if phase == Phase::Indexes { 0..=INDEX_RANK } else { INDEX_RANK + 1..=LAST_RANK };
+    for rank in ranks {
         apply(blueprint, &targets, &mut actions, |kind| rank_of(kind) == Some(rank));
     }
     actions
 }
 
+const INDEX_RANK: u8 = 1;
 const LAST_RANK: u8 = 9;
 
 /// Place of a part after the load; None for what comes before.

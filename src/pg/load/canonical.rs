@@ -69,11 +69,7 @@ impl Canonical {
                 CStr::from_ptr(pg_sys::OutputFunctionCall(&raw mut self.output, datum)).to_bytes().into()
             },
             Some(kind) => match kind.length() {
-                Some(length) if self.by_value => {
-                    datum.value().to_le_bytes().get(..length).unwrap_or_default().to_vec().into()
-                }
-                // SAFETY: a datum of a type of that length, which is passed by reference.
-                Some(length) => unsafe { std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>(), length) }.into(),
+                Some(length) => self.fixed(datum, length).unwrap_or_default().into(),
                 // SAFETY: a datum of a type of variable length; what it gives has a header, and lives as long as the context.
                 None => unsafe {
                     let value = pg_sys::pg_detoast_datum_packed(datum.cast_mut_ptr());
@@ -82,6 +78,17 @@ impl Canonical {
                 },
             },
         }
+    }
+}
+
+impl Canonical {
+    /// The bytes of a value of fixed length.
+    fn fixed(&self, datum: pg_sys::Datum, length: usize) -> Option<Vec<u8>> {
+        if self.by_value {
+            return datum.value().to_le_bytes().get(..length).map(<[u8]>::to_vec);
+        }
+        // SAFETY: a datum of a type of that length, which is passed by reference.
+        Some(unsafe { std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>(), length) }.to_vec())
     }
 }
 
@@ -115,6 +122,15 @@ impl TupleHasher {
         let columns = self.canonical.iter_mut().zip(self.values.iter().zip(&self.nulls));
         let fields: Vec<_> = columns.map(|(column, (value, null))| (!null).then(|| column.of_datum(*value))).collect();
         self.hasher.hash(fields.iter().map(Option::as_deref))
+    }
+
+    /// The bytes of a column of the tuple that was hashed, as they are stored, for a type of fixed length.
+    pub fn stored(&self, column: usize) -> Option<Vec<u8>> {
+        let (canonical, datum) = (self.canonical.get(column)?, self.values.get(column)?);
+        if self.nulls.get(column).copied().unwrap_or(true) {
+            return None;
+        }
+        canonical.fixed(*datum, canonical.kind.as_ref()?.length()?)
     }
 
     /// The last column of the tuple that was hashed, if it is not NULL.

@@ -31,6 +31,8 @@ pub struct Loaded {
     pub bytes: u64,
     /// What passed: the number of rows, and their checksum unless only the number is wanted.
     pub stream: Checksum,
+    /// The checksum is that of all rows.
+    pub summed: bool,
     pub sequences: Vec<SequenceState>,
     /// Tables of the backup that it had rows of, be it none; None for a file of rows.
     pub met: Option<BTreeSet<TableName>>,
@@ -74,7 +76,7 @@ pub fn load(
         data = feed.data;
     }
     let met = data.met().cloned();
-    Ok(Loaded { rows, bytes, stream, sequences: data.finish()?, met })
+    Ok(Loaded { rows, bytes, stream, summed: verify == Verify::Checksum, sequences: data.finish()?, met })
 }
 
 /// Lines of a section that COPY takes by themselves: how many rows it stored, and what passed.

@@ -3,6 +3,7 @@
 pub mod canonical;
 mod copy;
 mod fill;
+mod indexes;
 mod pages;
 mod pairs;
 mod reading;
@@ -11,7 +12,7 @@ mod verify;
 mod writer;
 
 pub use copy::{Loaded, load};
-pub use pages::stored;
+pub use pages::read_back;
 pub use pairs::same_values;
 pub use reading::{Reading, profile};
 pub use shape::Target;

@@ -1,70 +1,252 @@
-//! The checksum of tables as they lie on their pages: this backend reads the pages, threads read the rows.
+//! New tables as they lie on their pages: this backend reads the pages, threads read the rows, sum them up, and make the indexes.
 //!
 //! For tables that this transaction made, whose rows are all visible to it.
 #![allow(unsafe_code)]
 
 use super::LoadColumn;
 use super::canonical::TupleHasher;
+use super::indexes::{self, LeafIndex};
 use crate::pg::error::Result;
 use crate::pg::threads::{Jobs, Threads};
 use crate::pg::{progress, settings};
 use foreshard_core::backup::checksum::Checksum;
+use foreshard_core::btree::{Duplicate, Entries, Keys, build};
 use foreshard_core::heap::{PAGE, Page, Reader, Shape};
 use foreshard_core::model::Problem;
 use pgrx::{PgMemoryContexts, pg_sys};
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 /// Pages that a thread takes at a time.
 const BATCH: usize = 32;
 
-/// What a thread found on a batch of pages; those with rows that it could not read come back.
-struct Found {
-    checksum: Checksum,
-    odd: Vec<(Page, Vec<u16>)>,
+/// What threads are asked to do.
+enum Job {
+    /// Rows of a leaf, for the indexes with these keys.
+    Rows { leaf: usize, pages: Vec<(u32, Page)>, keys: Arc<Vec<Keys>> },
+    /// All rows of a leaf for one index.
+    Index { index: pg_sys::Oid, keys: Keys, unique: bool, entries: Entries },
 }
 
-/// The checksum of all rows of `leaves`, whose tuples have the shape.
-pub fn stored(leaves: &[pg_sys::Oid], shape: &Shape, columns: &[LoadColumn]) -> Result<Checksum> {
-    let mut threads: Threads<Vec<Page>, Found> = Threads::start(settings::load_threads(), || {
+enum Found {
+    Rows {
+        leaf: usize,
+        checksum: Checksum,
+        /// Rows of which the thread could not read all.
+        odd: Vec<(u32, Page, Vec<u16>)>,
+        /// For each of the keys; None where a row cannot be in such an index.
+        entries: Vec<Option<Entries>>,
+    },
+    Index {
+        index: pg_sys::Oid,
+        pages: std::result::Result<Vec<Box<[u8]>>, Duplicate>,
+    },
+}
+
+/// A leaf whose rows are being read.
+struct Leaf {
+    oid: pg_sys::Oid,
+    indexes: Vec<LeafIndex>,
+    keys: Arc<Vec<Keys>>,
+    entries: Vec<Option<Entries>>,
+    /// Batches that are out.
+    out: usize,
+    all_given: bool,
+}
+
+/// Reads all rows of `leaves`, whose tuples have the shape; gives their checksum, and builds the indexes that the leaves have.
+pub fn read_back(leaves: &[pg_sys::Oid], shape: &Shape, columns: &[LoadColumn]) -> Result<Checksum> {
+    let threads = Threads::start(settings::load_threads(), || {
         let reader = Reader::new(shape.clone());
-        move |jobs: Jobs<Vec<Page>>, found| work(reader, &jobs, &found)
+        move |jobs: Jobs<Job>, found| work(reader, &jobs, &found)
     })?;
-    for leaf in leaves {
-        each_batch(*leaf, |pages| threads.give(pages))?;
+    let mut pass = Pass {
+        threads,
+        leaves: Vec::new(),
+        hasher: TupleHasher::new(columns),
+        memory: PgMemoryContexts::new("foreshard stored rows"),
+        checksum: Checksum::default(),
+        built: Vec::new(),
+        unbuilt: Vec::new(),
+    };
+    for (n, oid) in leaves.iter().enumerate() {
+        let indexes = indexes::of_table(*oid, columns)?;
+        let (words, others): (Vec<LeafIndex>, Vec<LeafIndex>) = indexes.into_iter().partition(|i| i.keys.is_some());
+        pass.unbuilt.extend(others.iter().map(|i| i.oid));
+        let keys: Arc<Vec<Keys>> = Arc::new(words.iter().filter_map(|i| i.keys.clone()).collect());
+        let entries = keys.iter().map(|k| Some(k.entries())).collect();
+        pass.leaves.push(Leaf {
+            oid: *oid,
+            indexes: words,
+            keys: Arc::clone(&keys),
+            entries,
+            out: 0,
+            all_given: false,
+        });
+        each_batch(*oid, |pages| {
+            pass.threads.give(Job::Rows { leaf: n, pages, keys: Arc::clone(&keys) })?;
+            pass.leaves.get_mut(n).into_iter().for_each(|l| l.out += 1);
+            pass.take_ready()
+        })?;
+        pass.leaves.get_mut(n).into_iter().for_each(|l| l.all_given = true);
+        pass.finish_leaf(n)?;
     }
-    threads.no_more();
-    let Some(like) = leaves.first() else { return Ok(Checksum::default()) };
-    let mut asked = Asked { hasher: TupleHasher::new(columns), memory: PgMemoryContexts::new("foreshard stored rows") };
-    let mut checksum = Checksum::default();
-    while let Some(found) = threads.next()? {
-        checksum.merge(&found.checksum);
-        progress::advance(0, found.checksum.rows);
-        for (page, numbers) in found.odd {
-            asked.rows(*like, &page, &numbers, &mut checksum)?;
+    while pass.leaves.iter().any(|l| l.out > 0) {
+        if let Some(found) = pass.threads.next()? {
+            pass.take(found)?;
         }
     }
+    pass.threads.no_more();
+    while let Some(found) = pass.threads.next()? {
+        pass.take(found)?;
+    }
+    let Pass { checksum, built, unbuilt, .. } = pass;
+    unbuilt.into_iter().try_for_each(indexes::rebuild)?;
+    indexes::sync(&built);
     Ok(checksum)
 }
 
-fn work(mut reader: Reader, jobs: &Jobs<Vec<Page>>, found: &SyncSender<Found>) {
-    while let Some(pages) = jobs.next() {
-        let mut checksum = Checksum::default();
-        let mut odd = Vec::new();
-        for page in pages {
-            let mut numbers = Vec::new();
-            reader.page(&page, &mut checksum, &mut numbers);
-            if !numbers.is_empty() {
-                odd.push((page, numbers));
+/// What the backend knows while threads read.
+struct Pass {
+    threads: Threads<Job, Found>,
+    leaves: Vec<Leaf>,
+    hasher: TupleHasher,
+    memory: PgMemoryContexts,
+    checksum: Checksum,
+    built: Vec<pg_sys::Oid>,
+    /// Indexes that are left to the server.
+    unbuilt: Vec<pg_sys::Oid>,
+}
+
+impl Pass {
+    fn take_ready(&mut self) -> Result<()> {
+        while let Some(found) = self.threads.ready() {
+            self.take(found)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, found: Found) -> Result<()> {
+        match found {
+            Found::Index { index, pages: Ok(pages) } => {
+                indexes::write(index, pages);
+                self.built.push(index);
+                Ok(())
+            }
+            Found::Index { index, pages: Err(Duplicate) } => {
+                self.unbuilt.push(index);
+                Ok(())
+            }
+            Found::Rows { leaf: n, checksum, odd, entries } => {
+                progress::advance(0, checksum.rows);
+                self.checksum.merge(&checksum);
+                let Some(leaf) = self.leaves.get_mut(n) else { return Ok(()) };
+                leaf.out -= 1;
+                for (all, more) in leaf.entries.iter_mut().zip(entries) {
+                    *all = all.take().zip(more).map(|(mut all, more)| {
+                        all.append(more);
+                        all
+                    });
+                }
+                // SAFETY: reads a setting, in kB.
+                let most = usize::try_from(unsafe { pg_sys::maintenance_work_mem }).unwrap_or(0) << 10;
+                for all in &mut leaf.entries {
+                    // More than fits is for the server's sort, which has a disk.
+                    *all = all.take().filter(|all| all.bytes() <= most);
+                }
+                for (block, page, numbers) in odd {
+                    self.ask(n, block, &page, &numbers)?;
+                }
+                self.finish_leaf(n)
             }
         }
-        if found.send(Found { checksum, odd }).is_err() {
+    }
+
+    /// Rows that the server has to be asked about.
+    fn ask(&mut self, leaf: usize, block: u32, page: &Page, numbers: &[u16]) -> Result<()> {
+        let Self { leaves, hasher, memory, checksum, .. } = self;
+        let Some(leaf) = leaves.get_mut(leaf) else { return Ok(()) };
+        // SAFETY: copies of whole tuples, which outlive their use; what is allocated meanwhile is not kept.
+        unsafe {
+            let relation = pg_sys::table_open(leaf.oid, pg_sys::AccessShareLock as i32);
+            for number in numbers {
+                let tuple = page.tuple(*number).ok_or_else(|| {
+                    Problem::new("XX001", "a page of the restored table has a row that cannot be read")
+                })?;
+                let mut header: pg_sys::HeapTupleData = std::mem::zeroed();
+                header.t_len = u32::try_from(tuple.len()).unwrap_or(0);
+                header.t_data = tuple.as_ptr().cast_mut().cast();
+                checksum.add(memory.switch_to(|_| hasher.hash(&raw mut header, (*relation).rd_att)));
+                for (keys, entries) in leaf.keys.iter().zip(&mut leaf.entries) {
+                    let values: Vec<Option<Vec<u8>>> = keys.columns().map(|column| hasher.stored(column)).collect();
+                    let value = |column: usize| {
+                        keys.columns().position(|c| c == column).and_then(|at| values.get(at)?.as_deref())
+                    };
+                    let added = entries.as_mut().and_then(|e| keys.add(e, tid(block, *number), value));
+                    if added.is_none() {
+                        *entries = None;
+                    }
+                }
+                memory.reset();
+            }
+            pg_sys::table_close(relation, pg_sys::NoLock as i32);
+        }
+        Ok(())
+    }
+
+    /// When all rows of a leaf were read, its indexes can be built.
+    fn finish_leaf(&mut self, n: usize) -> Result<()> {
+        let Some(leaf) = self.leaves.get_mut(n).filter(|l| l.all_given && l.out == 0) else { return Ok(()) };
+        let (indexes, entries) = (std::mem::take(&mut leaf.indexes), std::mem::take(&mut leaf.entries));
+        for (LeafIndex { oid, unique, keys }, entries) in indexes.into_iter().zip(entries) {
+            match keys.zip(entries) {
+                Some((keys, entries)) => self.threads.give(Job::Index { index: oid, keys, unique, entries })?,
+                None => self.unbuilt.push(oid),
+            }
+        }
+        Ok(())
+    }
+}
+
+fn tid(block: u32, number: u16) -> u64 {
+    u64::from(block) << 16 | u64::from(number)
+}
+
+fn work(mut reader: Reader, jobs: &Jobs<Job>, found: &SyncSender<Found>) {
+    while let Some(job) = jobs.next() {
+        let done = match job {
+            Job::Rows { leaf, pages, keys } => rows(&mut reader, leaf, pages, &keys),
+            Job::Index { index, keys, unique, entries } => Found::Index { index, pages: build(&keys, entries, unique) },
+        };
+        if found.send(done).is_err() {
             return;
         }
     }
 }
 
+fn rows(reader: &mut Reader, leaf: usize, pages: Vec<(u32, Page)>, keys: &[Keys]) -> Found {
+    let mut checksum = Checksum::default();
+    let mut odd = Vec::new();
+    let mut entries: Vec<Option<Entries>> = keys.iter().map(|k| Some(k.entries())).collect();
+    for (block, page) in pages {
+        let mut numbers = Vec::new();
+        reader.page(&page, &mut checksum, &mut numbers, |number, values| {
+            for (keys, entries) in keys.iter().zip(&mut entries) {
+                let added = entries.as_mut().and_then(|e| keys.add(e, tid(block, number), |column| values.get(column)));
+                if added.is_none() {
+                    *entries = None;
+                }
+            }
+        });
+        if !numbers.is_empty() {
+            odd.push((block, page, numbers));
+        }
+    }
+    Found::Rows { leaf, checksum, odd, entries }
+}
+
 /// Copies of all pages of a table.
-fn each_batch(leaf: pg_sys::Oid, mut take: impl FnMut(Vec<Page>) -> Result<()>) -> Result<()> {
+fn each_batch(leaf: pg_sys::Oid, mut take: impl FnMut(Vec<(u32, Page)>) -> Result<()>) -> Result<()> {
     // SAFETY: a relation of this transaction, opened and closed here; pages are copied while they are pinned and locked.
     unsafe {
         let relation = pg_sys::table_open(leaf, pg_sys::AccessShareLock as i32);
@@ -83,7 +265,7 @@ fn each_batch(leaf: pg_sys::Oid, mut take: impl FnMut(Vec<Page>) -> Result<()>) 
             pg_sys::LockBuffer(buffer, pg_sys::BUFFER_LOCK_SHARE as i32);
             let page = Page::of(std::slice::from_raw_parts(pg_sys::BufferGetPage(buffer).cast::<u8>(), PAGE));
             pg_sys::UnlockReleaseBuffer(buffer);
-            batch.extend(page);
+            batch.extend(page.map(|page| (block, page)));
             if batch.len() == BATCH || block + 1 == blocks {
                 take(std::mem::replace(&mut batch, Vec::with_capacity(BATCH)))?;
             }
@@ -92,33 +274,4 @@ fn each_batch(leaf: pg_sys::Oid, mut take: impl FnMut(Vec<Page>) -> Result<()>) 
         pg_sys::table_close(relation, pg_sys::NoLock as i32);
     }
     Ok(())
-}
-
-/// Rows that the server has to be asked about.
-struct Asked {
-    hasher: TupleHasher,
-    memory: PgMemoryContexts,
-}
-
-impl Asked {
-    /// `like`: a table whose tuples are of the page's kind.
-    fn rows(&mut self, like: pg_sys::Oid, page: &Page, numbers: &[u16], checksum: &mut Checksum) -> Result<()> {
-        let Self { hasher, memory } = self;
-        // SAFETY: copies of whole tuples, which outlive their use; what is allocated meanwhile is not kept.
-        unsafe {
-            let relation = pg_sys::table_open(like, pg_sys::AccessShareLock as i32);
-            for number in numbers {
-                let tuple = page.tuple(*number).ok_or_else(|| {
-                    Problem::new("XX001", "a page of the restored table has a row that cannot be read")
-                })?;
-                let mut header: pg_sys::HeapTupleData = std::mem::zeroed();
-                header.t_len = u32::try_from(tuple.len()).unwrap_or(0);
-                header.t_data = tuple.as_ptr().cast_mut().cast();
-                checksum.add(memory.switch_to(|_| hasher.hash(&raw mut header, (*relation).rd_att)));
-                memory.reset();
-            }
-            pg_sys::table_close(relation, pg_sys::NoLock as i32);
-        }
-        Ok(())
-    }
 }

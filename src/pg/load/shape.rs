@@ -86,11 +86,12 @@ impl Target {
     }
 }
 
-/// Some shard is no permanent heap, differs from the others, or has something that every row must meet.
+/// Some shard is no permanent heap, differs from the others, or has something that every row must meet. Indexes are filled later.
 const UNUSUAL: &str = "
     SELECT pg_catalog.count(*) <> pg_catalog.cardinality($1) OR pg_catalog.count(DISTINCT columns) > 1
-           OR pg_catalog.bool_or(c.relkind <> 'r' OR c.relpersistence <> 'p' OR a.amname <> 'heap' OR c.relhasrules OR c.relhastriggers
-              OR c.relhasindex OR EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid AND o.contype NOT IN ('n'))),
+           OR pg_catalog.bool_or(c.relkind <> 'r' OR c.relpersistence <> 'p' OR a.amname <> 'heap' OR c.relhasrules
+              OR EXISTS (SELECT FROM pg_catalog.pg_trigger t WHERE t.tgrelid = c.oid AND NOT t.tgisinternal)
+              OR EXISTS (SELECT FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.oid AND o.contype NOT IN ('n', 'p', 'u', 'x'))),
            pg_catalog.min((SELECT option_value FROM pg_catalog.pg_options_to_table(c.reloptions) WHERE option_name = 'fillfactor')::pg_catalog.int4)
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_am a ON a.oid = c.relam, LATERAL (
         SELECT pg_catalog.array_agg(ROW(attname, atttypid, atttypmod, attstorage, attnotnull)::text ORDER BY attnum) || c.reloptions AS columns

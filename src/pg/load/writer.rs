@@ -3,6 +3,7 @@
 //! For tables that nobody else has seen. Their rows are frozen, as after COPY … FREEZE; when the transaction fails, the files go.
 #![allow(unsafe_code)]
 
+use crate::pg::compat;
 use foreshard_core::heap::{PAGE, Page};
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
@@ -33,10 +34,8 @@ impl Writer {
             let relation = unsafe { pg_sys::table_open(*oid, pg_sys::RowExclusiveLock as i32) };
             Table { relation, pages: Vec::new(), written: false }
         };
-        // SAFETY: reads a setting. With wal_level minimal a table made by this transaction is synced at its end instead.
-        let logged = unsafe { pg_sys::wal_level } >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32;
         let batch = (HELD / leaves.len().max(1)).clamp(1, BATCH);
-        Self { tables: (0..).zip(leaves.iter().map(open)).collect(), batch, logged }
+        Self { tables: (0..).zip(leaves.iter().map(open)).collect(), batch, logged: logged() }
     }
 
     pub fn put(&mut self, shard: u32, page: Page) {
@@ -54,13 +53,13 @@ impl Writer {
         }
     }
 
-    /// Makes sure that what was written reaches the disk: a checkpoint in between knows nothing of these pages.
+    /// Writes what is held back, and waits until all is on the disk.
     pub fn sync(&mut self) {
         self.flush();
         for table in self.tables.values_mut().filter(|t| t.written && self.logged) {
             pgrx::check_for_interrupts!();
             // SAFETY: an open relation.
-            unsafe { pg_sys::smgrimmedsync(pg_sys::RelationGetSmgr(table.relation), pg_sys::ForkNumber::MAIN_FORKNUM) };
+            unsafe { sync(table.relation) };
         }
     }
 }
@@ -70,39 +69,64 @@ impl Table {
         if self.pages.is_empty() {
             return;
         }
-        pgrx::check_for_interrupts!();
-        // SAFETY: an open relation; pages of the server's size, which live until the end; as _bt_blwritepage does it.
+        // SAFETY: an open relation of this transaction, and its next pages.
         unsafe {
-            let storage = pg_sys::RelationGetSmgr(self.relation);
-            let mut block = pg_sys::smgrnblocks(storage, pg_sys::ForkNumber::MAIN_FORKNUM);
-            let first = block;
-            let mut blocks = Vec::with_capacity(self.pages.len());
-            let mut pages: Vec<pg_sys::Page> = Vec::with_capacity(self.pages.len());
-            for page in &mut self.pages {
-                pages.push(page.finish(block).as_mut_ptr().cast());
-                blocks.push(block);
-                block += 1;
-            }
-            if logged {
-                pg_sys::log_newpages(
-                    &raw mut (*self.relation).rd_node,
-                    pg_sys::ForkNumber::MAIN_FORKNUM,
-                    i32::try_from(pages.len()).unwrap_or(0),
-                    blocks.as_mut_ptr(),
-                    pages.as_mut_ptr(),
-                    true,
-                );
-            }
-            for (page, block) in pages.iter().zip(&blocks) {
-                pg_sys::PageSetChecksumInplace(*page, *block);
-                pg_sys::smgrextend(storage, pg_sys::ForkNumber::MAIN_FORKNUM, *block, (*page).cast(), true);
-            }
-            // The disk can begin, so that there is less to wait for at the end.
-            pg_sys::smgrwriteback(storage, pg_sys::ForkNumber::MAIN_FORKNUM, first, block - first);
+            let first = next_block(self.relation);
+            let mut pages: Vec<&mut [u8]> =
+                (first..).zip(&mut self.pages).map(|(block, page)| page.finish(block)).collect();
+            append(self.relation, &mut pages, logged);
         }
         self.pages.clear();
         self.written = true;
     }
+}
+
+unsafe fn next_block(relation: pg_sys::Relation) -> u32 {
+    // SAFETY: an open relation, from the caller.
+    unsafe { pg_sys::smgrnblocks(pg_sys::RelationGetSmgr(relation), pg_sys::ForkNumber::MAIN_FORKNUM) }
+}
+
+/// Writes whole pages to the end of a relation, as `_bt_blwritepage` does; into the WAL first, where that is needed.
+///
+/// # Safety
+/// An open relation that this transaction made, or gave a new file; pages of the server's size and form.
+pub(super) unsafe fn append(relation: pg_sys::Relation, pages: &mut [&mut [u8]], logged: bool) {
+    // SAFETY: from the caller; the pages outlive their use.
+    unsafe {
+        let storage = pg_sys::RelationGetSmgr(relation);
+        let first = next_block(relation);
+        let mut block = first;
+        for some in pages.chunks_mut(BATCH) {
+            pgrx::check_for_interrupts!();
+            let mut raw: Vec<pg_sys::Page> = some.iter_mut().map(|page| page.as_mut_ptr().cast()).collect();
+            let mut blocks: Vec<u32> = (block..).take(raw.len()).collect();
+            if logged {
+                compat::log_pages(relation, &mut blocks, &mut raw);
+            }
+            for (page, block) in raw.iter().zip(&blocks) {
+                pg_sys::PageSetChecksumInplace(*page, *block);
+                pg_sys::smgrextend(storage, pg_sys::ForkNumber::MAIN_FORKNUM, *block, (*page).cast(), true);
+            }
+            block += raw.len() as u32;
+        }
+        // The disk can begin, so that there is less to wait for at the end.
+        pg_sys::smgrwriteback(storage, pg_sys::ForkNumber::MAIN_FORKNUM, first, block - first);
+    }
+}
+
+/// Whether pages go into the WAL. With wal_level minimal a relation made by this transaction is synced at its end instead.
+pub(super) fn logged() -> bool {
+    // SAFETY: reads a setting.
+    unsafe { pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32 }
+}
+
+/// Makes sure that a relation reaches the disk: a checkpoint in between knows nothing of its appended pages.
+///
+/// # Safety
+/// An open relation.
+pub(super) unsafe fn sync(relation: pg_sys::Relation) {
+    // SAFETY: from the caller.
+    unsafe { pg_sys::smgrimmedsync(pg_sys::RelationGetSmgr(relation), pg_sys::ForkNumber::MAIN_FORKNUM) };
 }
 
 impl Drop for Table {
