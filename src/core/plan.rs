@@ -32,6 +32,8 @@ use demand::demand;
 
 use crate::key::{Context, HashShares, Subject};
 use crate::model::plan::Note;
+use crate::model::profile::Profiled;
+use crate::model::words::round4;
 use crate::model::{
     Config, Interrupts, Layout, Node, Outlook, Plan, Problem, Schema, TableName, TableProfile, Workload,
 };
@@ -55,10 +57,11 @@ impl PlacedTable {
     }
 }
 
-/// The same plan with notes that are known only once its layout is, before its own.
-pub fn with_notes(mut plan: Plan, mut notes: Vec<Note>) -> Result<Plan, Vec<Problem>> {
+/// The same plan with what is known only once its layout is: which rows were read for it, and notes before its own.
+pub fn with_notes(mut plan: Plan, profile: Profiled, mut notes: Vec<Note>) -> Result<Plan, Vec<Problem>> {
     notes.append(&mut plan.notes);
     plan.notes = notes;
+    plan.profile = Some(Profiled { share: round4(profile.share), ..profile });
     plan.hash = hash(&plan)?;
     Ok(plan)
 }
@@ -220,6 +223,7 @@ fn assemble(
         workload: input.config.workload.unwrap_or(input.workload.profile),
         rows: input.profile.map(|p| p.rows),
         text_bytes: input.profile.map(|p| p.text_bytes),
+        profile: None,
         candidates,
         chosen,
         layout,

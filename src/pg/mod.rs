@@ -13,6 +13,7 @@ pub mod ffi;
 mod history;
 mod ledger;
 pub mod load;
+mod look;
 mod nodes;
 pub mod parse;
 mod precheck;

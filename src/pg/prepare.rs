@@ -1,6 +1,6 @@
 //! From a request to a plan that can be executed here and now.
 //!
-//! All checks that need no row come first and report everything that is wrong at once; then one pass over the rows for the
+//! All checks that need no row come first and report everything that is wrong at once; then a look at the rows for the
 //! profile; then the plan, which is stored; then a rehearsal of the chosen layout. plan_restore stops here.
 
 use super::archive::{Backup, Stored};
@@ -8,9 +8,10 @@ use super::create::{self, Blueprint, carry, rehearse};
 use super::definition::{Definition, Definitions};
 use super::error::Result;
 use super::ffi::{Session, interrupts};
+use super::look::Rows;
 use super::request::{Request, keep};
 use super::{catalog, claim, history, ledger, load, nodes, parse, precheck, progress, querylog};
-use foreshard_core::model::config::Switch;
+use foreshard_core::model::config::Profiling;
 use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::words::counted;
 use foreshard_core::model::workload::SameValues;
@@ -142,15 +143,11 @@ fn make_plan(
     Read { stored, log, history }: Read,
 ) -> Result<Plan> {
     let schema = with_live_views(definitions.schema(source), &log)?;
-    let definition = definitions.tables.get(source);
-    let profile = match (request.config.profile, definition) {
-        (Switch::On, Some(definition)) => {
-            let data = backup.data(&definitions.data_tables(source), &[], definitions.encoding.as_deref())?;
-            progress::phase(progress::Phase::Profiling);
-            Some(load::profile(data, &definition.table)?)
-        }
-        _ => None,
+    let Some(definition) = definitions.tables.get(source) else {
+        return Err(Problem::new("XX000", "the definition is gone").into());
     };
+    let rows = Rows { backup, definitions, stored: &stored, definition, config: &request.config };
+    let mut look = rows.look()?;
     progress::phase(progress::Phase::Planning);
     pgrx::debug1!("analysing {} log entries over {} tables", log.entries.len(), schema.tables.len());
     let mut workload = log.analyze(&schema, &request.config);
@@ -167,45 +164,51 @@ fn make_plan(
     } else if !touches && !log.entries.is_empty() {
         basis = format!("{basis}: no statement touches {source}");
     }
-    let (placed, exact) = neighbours(source, &request.target)?;
-    let mut sizes = sizes_of(definitions, &stored, source, profile.as_ref());
-    let others = sizes.keys().filter(|table| *table != source).count();
-    if others > 0 {
-        basis = format!("{basis}, sizes of {} by the backup", counted(others as u64, "other table"));
-    }
-    sizes.extend(exact.into_iter().filter(|(_, size)| size.bytes.is_some()));
-    if request.config.profile == Switch::On {
+    if request.config.profile != Profiling::Off {
         workload.same_values = same_values(backup, definitions, &paired_columns(&schema, &workload))?;
     }
-    let rows = profile.as_ref().map(|p| p.rows).or(sizes.get(source).and_then(|size| size.rows));
-    let outlook = history.map(|h| h.outlook(&schema, source, rows, &request.config)).transpose()?;
-    let input = PlanInput {
-        target: request.target.clone(),
-        source: source.clone(),
-        schema: &schema,
-        workload: &workload,
-        likeness,
-        profile: profile.as_ref(),
-        sizes: &sizes,
-        placed: &placed,
-        nodes,
-        config: &request.config,
-        outlook: outlook.as_ref(),
-        notes: Vec::new(),
-        basis,
-        interrupts: interrupts(),
+    let (placed, exact) = neighbours(source, &request.target)?;
+    let plan_by = |profile: Option<&TableProfile>| -> Result<Plan> {
+        let mut sizes = sizes_of(definitions, &stored, source, profile);
+        let others = sizes.keys().filter(|table| *table != source).count();
+        let of_others = match others {
+            0 => String::new(),
+            _ => format!(", sizes of {} by the backup", counted(others as u64, "other table")),
+        };
+        sizes.extend(exact.iter().filter(|(_, size)| size.bytes.is_some()).map(|(table, size)| (table.clone(), *size)));
+        let rows = profile.map(|p| p.rows).or(sizes.get(source).and_then(|size| size.rows));
+        let outlook = history.as_ref().map(|h| h.outlook(&schema, source, rows, &request.config)).transpose()?;
+        let input = PlanInput {
+            target: request.target.clone(),
+            source: source.clone(),
+            schema: &schema,
+            workload: &workload,
+            likeness,
+            profile,
+            sizes: &sizes,
+            placed: &placed,
+            nodes,
+            config: &request.config,
+            outlook: outlook.as_ref(),
+            notes: Vec::new(),
+            basis: format!("{basis}{of_others}"),
+            interrupts: interrupts(),
+        };
+        Ok(plan_with(&input, &|type_name, values, modulus| {
+            let values = values.iter().map(|(value, rows)| (value.map(str::as_bytes), *rows));
+            route::shares(HashType::of_type(type_name)?, values, modulus)
+        })?)
     };
-    let plan = plan_with(&input, &|type_name, values, modulus| {
-        let values = values.iter().map(|(value, rows)| (value.map(str::as_bytes), *rows));
-        route::shares(HashType::of_type(type_name)?, values, modulus)
-    })?;
+    let mut plan = plan_by(look.profile.as_ref())?;
+    if let Some(all) = rows.look_again(&look, &plan)? {
+        pgrx::debug1!("planning {source} again by all rows: {}", all.told.because);
+        progress::phase(progress::Phase::Planning);
+        (plan, look) = (plan_by(all.profile.as_ref())?, all);
+    }
     pgrx::debug1!("planned {source}");
     // What is not carried over depends on the layout, and is part of the plan.
-    let notes = match definition {
-        Some(definition) => carry(definition, &request.target, Some(&plan.layout), &request.config)?.1,
-        None => Vec::new(),
-    };
-    Ok(with_notes(plan, notes)?)
+    let notes = carry(definition, &request.target, Some(&plan.layout), &request.config)?.1;
+    Ok(with_notes(plan, look.told, notes)?)
 }
 
 /// Adds the views of this database: a backup of one table has none, and its statements name them all the same.

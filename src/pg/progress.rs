@@ -38,8 +38,8 @@ pub struct Running {
 
 struct Shown {
     running: Running,
-    /// Bytes that the rows' first reading had.
-    profiled: Option<u64>,
+    /// Bytes that the rows have, as far as their profile tells.
+    expected: Option<u64>,
     written: Instant,
 }
 
@@ -87,7 +87,7 @@ pub fn begin(target: &str, backup: &str) -> Showing {
         bytes_total: None,
     };
     write(&running);
-    *shown = Some(Shown { running, profiled: None, written: Instant::now() });
+    *shown = Some(Shown { running, expected: None, written: Instant::now() });
     Showing { outermost: true }
 }
 
@@ -124,14 +124,18 @@ impl Phase {
 pub fn phase(phase: Phase) {
     if let Some(shown) = SHOWN.lock().as_mut() {
         let running = &mut shown.running;
-        if running.phase == Phase::Profiling {
-            shown.profiled = Some(running.bytes);
-        }
         running.phase = phase;
         (running.phase_started_at, running.rows, running.bytes) = (now(), 0, 0);
-        running.bytes_total = shown.profiled.filter(|_| phase == Phase::Loading);
+        running.bytes_total = shown.expected.filter(|_| phase == Phase::Loading);
         write(running);
         shown.written = Instant::now();
+    }
+}
+
+/// The load will have so many bytes, or about so many.
+pub fn expect(bytes: u64) {
+    if let Some(shown) = SHOWN.lock().as_mut() {
+        shown.expected = Some(bytes);
     }
 }
 

@@ -1,7 +1,9 @@
 //! Plain tests of the pure crate, one module per area.
 
 mod architecture;
+mod backup_beyond;
 mod backup_checksum;
+mod backup_extent;
 mod backup_format;
 mod backup_profile;
 mod backup_rows;

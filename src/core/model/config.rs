@@ -32,8 +32,8 @@ pub struct Config {
     pub min_calls: Option<f64>,
     /// Overrides the profile detected from the query log.
     pub workload: Option<WorkloadProfile>,
-    /// One pass over the rows before planning; `on` by default.
-    pub profile: Switch,
+    /// The look at the rows before planning; `on` by default.
+    pub profile: Profiling,
 
     /// Overrides the recommended key.
     pub shard_key: Option<Vec<String>>,
@@ -93,10 +93,14 @@ pub enum BackupFormat {
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Switch {
+pub enum Profiling {
+    /// All rows of a small table, the first ones of a large one unless the layout needs all.
     #[default]
     On,
     Off,
+    Whole,
+    /// The first rows, whatever the layout.
+    Sample,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 pub use super::layout::{Bound, Layout, Part, Shard, Within};
 use super::outlook::{NextSplit, Outlook};
 pub use super::placement::{NodeShare, PlacementDecision};
+use super::profile::Profiled;
 use super::schema::TableName;
 use super::workload::{Coverage, Transaction, WorkloadProfile};
 use serde::{Deserialize, Serialize};
@@ -50,9 +51,12 @@ pub struct Plan {
     pub basis: String,
     pub coverage: Coverage,
     pub workload: WorkloadProfile,
-    /// Rows and text bytes of the backup's table; None when not profiled.
+    /// Rows and text bytes of the backup's table, as far as its profile tells; None when not profiled.
     pub rows: Option<u64>,
     pub text_bytes: Option<u64>,
+    /// Which rows were read for these and for the values; None where another version did not say.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<Profiled>,
     /// Ranked, best first; the chosen one is `candidates[chosen]`.
     pub candidates: Vec<Candidate>,
     pub chosen: usize,

@@ -1,4 +1,4 @@
-//! What is known of a table's rows: all that one pass over them tells, or their size alone.
+//! What is known of a table's rows: all that a pass over them, or the first of them, tells, or their size alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -17,12 +17,32 @@ impl TableProfile {
     }
 }
 
+/// How the rows were looked at before planning.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Profiled {
+    pub kind: ProfileKind,
+    /// Of the rows, 0..=1.
+    pub share: f64,
+    /// A full sentence.
+    pub because: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum ProfileKind {
+    Whole,
+    /// The first rows, from which the others are told.
+    Sample,
+    None,
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ColumnProfile {
     pub name: String,
     /// Distinct non-null values.
     pub distinct: u64,
-    /// `distinct` is a count (few values), not a sketch's estimate.
+    /// `distinct` is a count (few values), not a sketch's estimate; where the first rows were read, those are all that are
+    /// expected.
     pub distinct_exact: bool,
     pub nulls: u64,
     /// Bytes of text per non-null value.
@@ -35,7 +55,7 @@ pub struct ColumnProfile {
     /// has no order that the text shows.
     pub monotonicity: f64,
     /// Equi-depth bounds: 0 %, …, 100 % of the non-null values in the type's order, from a deterministic sample;
-    /// empty where the type has no order that the text shows.
+    /// empty where the type has no order that the text shows. Where the first rows were read, theirs.
     pub quantiles: Vec<String>,
 }
 

@@ -3,6 +3,7 @@
 use super::choose::{name_of, named};
 use super::outlook::told;
 use crate::model::plan::{Direction, JointChoice, Level, Note, PlacementDecision, Remedy, TableChoice};
+use crate::model::profile::ProfileKind;
 use crate::model::words::{bytes, counted, list, percent, thousands};
 use crate::model::workload::NotUnderstood;
 use crate::model::{Bound, Layout, Method, Plan, WorkloadProfile};
@@ -202,8 +203,17 @@ fn stands_on(plan: &Plan) -> String {
     } else {
         text += &format!("; no statements; treated as {profile}");
     }
-    text += &match (plan.rows, plan.text_bytes) {
-        (Some(rows), Some(size)) => format!("; {} rows, {} of text profiled", thousands(rows), bytes(size as f64)),
+    let sample = plan.profile.as_ref().filter(|p| p.kind == ProfileKind::Sample);
+    text += &match (plan.rows, plan.text_bytes, sample) {
+        (Some(rows), Some(size), Some(sample)) => format!(
+            "; about {} rows, {} of text by the first {} of them",
+            thousands(rows),
+            bytes(size as f64),
+            percent(sample.share)
+        ),
+        (Some(rows), Some(size), None) => {
+            format!("; {} rows, {} of text profiled", thousands(rows), bytes(size as f64))
+        }
         _ => "; the rows were not profiled, so their values are not known".to_owned(),
     };
     text + "."

@@ -14,6 +14,7 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStdout, Command, Stdio};
+use std::time::Duration;
 
 /// Milliseconds after which a thread that waits for output looks whether it is still wanted.
 const PATIENCE_MS: i32 = 50;
@@ -65,6 +66,23 @@ impl PgRestore {
             }
             None => Err(Problem::new("XX000", "pg_restore was started without an output").into()),
         }
+    }
+
+    /// Bytes that the process has read when it can write no more until we read, so that it is the same in every run; None
+    /// where the system does not say, or the process has ended.
+    pub fn consumed(&self) -> Option<u64> {
+        let told = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).ok();
+        loop {
+            pgrx::check_for_interrupts!();
+            let stat = told("stat")?;
+            match stat.rsplit_once(") ")?.1.as_bytes().first()? {
+                // It sleeps on nothing but a full pipe: waiting for a disk is another state.
+                b'S' => break,
+                b'Z' | b'X' => return None,
+                _ => std::thread::sleep(LOOK_AGAIN),
+            }
+        }
+        told("io")?.lines().find_map(|line| line.strip_prefix("rchar: ")?.parse().ok())
     }
 
     /// Waits for the end of a process whose output was read to its end.
@@ -141,10 +159,27 @@ fn explain(said: &str) -> Problem {
     )
 }
 
+/// Bytes of one reading: what a pipe holds (Linux), so that the process writes on while they are looked at.
+const READING: usize = 64 << 10;
+/// Time after which a busy process is looked at again.
+const LOOK_AGAIN: Duration = Duration::from_micros(100);
+
 impl Read for PgRestore {
+    /// Reads as much as there is room for, up to [`READING`]: pieces that depend on who was faster would end a sample of the rows
+    /// at another place in every run.
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        ffi::wait_readable(self.output.as_raw_fd());
-        self.output.read(buffer)
+        let most = buffer.len().min(READING);
+        let mut filled = 0;
+        while let Some(room) = buffer.get_mut(filled..most).filter(|room| !room.is_empty()) {
+            ffi::wait_readable(self.output.as_raw_fd());
+            match self.output.read(room) {
+                Ok(0) => break,
+                Ok(n) => filled += n,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
+            }
+        }
+        Ok(filled)
     }
 }
 

@@ -7,7 +7,7 @@ use foreshard_core::backup::format::Compression;
 use foreshard_core::model::Problem;
 use lz4_flex::frame::FrameDecoder;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek};
 
 /// Bytes of the file read at a time.
 const BLOCK: usize = 256 << 10;
@@ -16,6 +16,8 @@ const BLOCK: usize = 256 << 10;
 pub(super) struct Decompressed {
     compression: Compression,
     decoder: Box<dyn Read + Send>,
+    /// The same open file, to see how far it was read.
+    file: File,
 }
 
 impl std::fmt::Debug for Decompressed {
@@ -26,6 +28,7 @@ impl std::fmt::Debug for Decompressed {
 
 impl Decompressed {
     pub(super) fn open(file: File, compression: Compression) -> std::io::Result<Self> {
+        let same = file.try_clone()?;
         let file = BufReader::with_capacity(BLOCK, file);
         // One file may be several compressed ones behind each other.
         let decoder: Box<dyn Read + Send> = match compression {
@@ -33,7 +36,12 @@ impl Decompressed {
             Compression::Zstd => Box::new(zstd::Decoder::with_buffer(file)?),
             Compression::Lz4 => Box::new(Frames::new(file)),
         };
-        Ok(Self { compression, decoder })
+        Ok(Self { compression, decoder, file: same })
+    }
+
+    /// Bytes of the file read so far.
+    pub(super) fn consumed(&mut self) -> Option<u64> {
+        self.file.stream_position().ok()
     }
 
     /// What went wrong with reading: the disk, or what is on it.

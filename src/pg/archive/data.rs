@@ -5,7 +5,7 @@
 //! table's sequences, and INSERT statements, which are no COPY and are refused.
 
 use super::file::{self, Part};
-use super::{Bytes, starts_with_word};
+use super::{Bytes, Origin, starts_with_word};
 use crate::pg::error::Result;
 use crate::pg::threads::Stop;
 use crate::pg::{ffi, tree};
@@ -66,6 +66,8 @@ enum Source {
     /// The file that is being read, those after it, and how their rows are written.
     Rows {
         bytes: Option<Bytes>,
+        /// Bytes of the files before it.
+        before: u64,
         parts: VecDeque<Part>,
         section: Section,
     },
@@ -100,7 +102,7 @@ impl Data {
     pub(super) fn rows(parts: Vec<Part>, format: BackupFormat, copy: CopyOptions) -> Self {
         let section = Section { columns: copy.columns.clone(), csv: format == BackupFormat::Csv, copy, file: None };
         Self {
-            source: Source::Rows { bytes: None, parts: parts.into(), section },
+            source: Source::Rows { bytes: None, before: 0, parts: parts.into(), section },
             tables: Vec::new(),
             met: BTreeSet::new(),
             sequences: Vec::new(),
@@ -125,9 +127,10 @@ impl Data {
     /// The next section, or None after the last one. Rows of the section before that were not read are passed over.
     pub fn next_section(&mut self) -> Result<Option<Section>> {
         let script = match &mut self.source {
-            Source::Rows { bytes, parts, section } => {
+            Source::Rows { bytes, before, parts, section } => {
                 let several = bytes.is_some() || parts.len() > 1;
                 let Some(part) = parts.pop_front() else { return Ok(None) };
+                *before += bytes.as_mut().and_then(Bytes::consumed).unwrap_or_default();
                 *bytes = Some(Bytes::open(&part)?);
                 return Ok(Some(Section { file: several.then_some(part.path), ..section.clone() }));
             }
@@ -207,7 +210,7 @@ impl Data {
         if !self.is_script() {
             return None;
         }
-        let nothing = Source::Rows { bytes: None, parts: VecDeque::new(), section: Section::default() };
+        let nothing = Source::Rows { bytes: None, before: 0, parts: VecDeque::new(), section: Section::default() };
         match std::mem::replace(&mut self.source, nothing) {
             Source::Script(mut script) => {
                 script.source_mut().unattended = Some(stop);
@@ -228,6 +231,20 @@ impl Data {
         let cause = failed.map(|error| script.source_mut().cause(&error));
         self.source = Source::Script(script);
         cause.map_or(Ok(()), Err)
+    }
+
+    /// Bytes read so far, as the backup stores them, when rows with `text` bytes have passed: only differences mean
+    /// something. None where that is not known.
+    pub fn consumed(&mut self, text: u64) -> Option<u64> {
+        match &mut self.source {
+            // The rows of a script were counted as they are.
+            Source::Script(script) => match &mut script.source_mut().origin {
+                Origin::File(_) | Origin::Compressed(_) => Some(text),
+                Origin::Child(child) => child.consumed(),
+            },
+            Source::Rows { bytes, before, .. } => Some(*before + bytes.as_mut()?.consumed()?),
+            Source::Made { .. } => None,
+        }
     }
 
     /// The tables of which a section was met so far; None for a file of rows, which names none.

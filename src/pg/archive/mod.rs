@@ -98,6 +98,15 @@ impl Bytes {
         Ok(origin.into())
     }
 
+    /// Bytes read so far as the backup stores them, from whatever place they are counted.
+    fn consumed(&mut self) -> Option<u64> {
+        match &mut self.origin {
+            Origin::Child(child) => child.consumed(),
+            Origin::File(file) => file.stream_position().ok(),
+            Origin::Compressed(file) => file.consumed(),
+        }
+    }
+
     /// Why reading failed.
     fn unread(&self, error: &std::io::Error) -> Problem {
         match &self.origin {
@@ -208,6 +217,15 @@ impl Backup {
             arguments.push(format!("--table={}", table.name));
         }
         Ok(Data::script(self.script(&arguments)?, tables.to_vec(), sequences.to_vec(), encoding.map(str::to_owned)))
+    }
+
+    /// Bytes that the backup stores for the rows of `tables`, in the measure of [`Data::consumed`]; None where it does not
+    /// tell.
+    pub fn stored_bytes(&self, tables: &[TableName], stored: &Stored) -> Option<u64> {
+        if self.like.is_none() {
+            return stored.sum(tables).map(|rows| rows.bytes);
+        }
+        self.parts.iter().map(|part| std::fs::metadata(&part.path).ok().filter(|m| m.is_file()).map(|m| m.len())).sum()
     }
 
     fn script(&self, arguments: &[String]) -> Result<ScriptReader<Bytes>> {

@@ -47,9 +47,9 @@ pub fn read(config: &Config, schema: Option<&str>) -> Result<Option<Found>> {
 
 impl Found {
     /// Of a table that has so many rows, as far as that is known.
-    pub fn outlook(self, schema: &Schema, table: &TableName, rows: Option<u64>, config: &Config) -> Result<Outlook> {
+    pub fn outlook(&self, schema: &Schema, table: &TableName, rows: Option<u64>, config: &Config) -> Result<Outlook> {
         match self {
-            Self::Outlook(outlook) => Ok(outlook),
+            Self::Outlook(outlook) => Ok(outlook.clone()),
             Self::Copies(copies) => look(&copies.of_table(schema, table, rows, config)?, config),
         }
     }

@@ -6,6 +6,7 @@ mod fill;
 mod indexes;
 mod pages;
 mod pairs;
+mod profile;
 mod reading;
 mod shape;
 mod verify;
@@ -14,7 +15,8 @@ mod writer;
 pub use copy::{Loaded, load};
 pub use pages::read_back;
 pub use pairs::same_values;
-pub use reading::{Reading, profile};
+pub use profile::{Wanted, profile};
+pub use reading::Reading;
 pub use shape::Target;
 pub use verify::content;
 

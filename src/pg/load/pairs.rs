@@ -3,12 +3,13 @@
 use super::reading::Reading;
 use crate::pg::archive::Data;
 use crate::pg::error::Result;
+use foreshard_core::backup::profile::extent::SAMPLE_BYTES;
 use foreshard_core::model::workload::SameValues;
 use foreshard_core::plan::PairedColumns;
 use std::cell::Cell;
 use std::collections::VecDeque;
 
-/// Rows looked at. Assumed: a second of reading, and share enough to tell 1 % from 2 %.
+/// Rows looked at, as far as they have no more text than a sample for the profile. Assumed: share enough to tell 1 % from 2 %.
 const ROWS: usize = 500_000;
 
 /// Of the pairs, which are of one table, those that the rows have. Rows are in the order in which they were inserted, as far
@@ -19,8 +20,10 @@ const ROWS: usize = 500_000;
 pub fn same_values(mut data: Data, pairs: &[&PairedColumns]) -> Result<Vec<SameValues>> {
     let mut seen: Vec<VecDeque<bool>> = vec![VecDeque::new(); pairs.len()];
     let rows = Cell::new(0_usize);
+    let mut text = 0;
+    let more = |rows: &Cell<usize>, text: u64| rows.get() < ROWS && text < SAMPLE_BYTES;
     let mut chunk = Vec::new();
-    while rows.get() < ROWS
+    while more(&rows, text)
         && let Some(section) = data.next_section()?
     {
         let names = section.columns.clone().unwrap_or_default();
@@ -42,7 +45,8 @@ pub fn same_values(mut data: Data, pairs: &[&PairedColumns]) -> Result<Vec<SameV
         let mut whole = true;
         while data.next_chunk(&mut chunk)? {
             reading.push(&chunk, &mut look)?;
-            whole = rows.get() < ROWS;
+            text += chunk.len() as u64;
+            whole = more(&rows, text);
             if !whole {
                 break;
             }

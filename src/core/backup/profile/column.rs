@@ -1,5 +1,6 @@
 //! What is kept of one column while its values pass, and the figures made of it.
 
+use super::beyond::{Mark, Seen};
 use super::counter::Counter;
 use super::order::ValueOrder;
 use super::sample::{Sample, quantiles, rank_correlation};
@@ -21,6 +22,11 @@ pub(super) struct ColumnSketch {
     max_width: usize,
     counter: Counter,
     sample: Sample,
+    /// Hash of the value before, and how often a value was not the one before it.
+    last: Option<u64>,
+    runs: u64,
+    /// The last two that were set, the later one first.
+    marks: [Mark; 2],
 }
 
 impl ColumnSketch {
@@ -34,6 +40,9 @@ impl ColumnSketch {
             max_width: 0,
             counter: Counter::default(),
             sample: Sample::new(if order == ValueOrder::None { 0 } else { sample }),
+            last: None,
+            runs: 0,
+            marks: [Mark::default(); 2],
         }
     }
 
@@ -47,10 +56,25 @@ impl ColumnSketch {
         self.bytes += value.len() as u64;
         self.max_width = self.max_width.max(value.len());
         let kept = (value.len() <= KEPT_BYTES).then_some(value);
-        self.counter.count(xxh3_64(value), kept);
+        let hash = xxh3_64(value);
+        self.counter.count(hash, kept);
+        self.runs += u64::from(self.last != Some(hash));
+        self.last = Some(hash);
         if let Some(value) = kept {
             self.sample.offer(ticket, place, value);
         }
+    }
+
+    /// Remembers how many values there are so far.
+    pub(super) fn mark(&mut self) {
+        let mark = Mark { values: self.values, distinct: self.counter.distinct().min(self.values) };
+        let [later, _] = self.marks;
+        self.marks = [mark, later];
+    }
+
+    /// What is needed to tell of the values that were not seen.
+    pub(super) fn seen(&self) -> Seen {
+        Seen { values: self.values, runs: self.runs, marks: self.marks }
     }
 
     pub(super) fn finish(self) -> ColumnProfile {

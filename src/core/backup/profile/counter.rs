@@ -78,12 +78,17 @@ impl Counter {
         });
     }
 
-    pub(super) fn finish(self) -> Counts {
-        let exact = self.distinct.is_none();
-        let distinct = match &self.distinct {
+    /// Distinct values so far.
+    pub(super) fn distinct(&self) -> u64 {
+        match &self.distinct {
             Some(sketch) => (sketch.estimate().round() as u64).max(ColumnProfile::HEAVY_LIMIT as u64 + 1),
             None => self.counters.len() as u64,
-        };
+        }
+    }
+
+    pub(super) fn finish(self) -> Counts {
+        let exact = self.distinct.is_none();
+        let distinct = self.distinct();
         // A count that does not stand above what may have been taken off any value says nothing.
         let counts = self.counters.into_values().filter(|c| c.count > self.cut);
         let mut frequent: Vec<(String, u64)> =

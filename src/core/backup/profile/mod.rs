@@ -3,13 +3,16 @@
 //! Values come as text, in the order of the backup. Each column keeps a bounded amount of memory, whatever the table's size:
 //! counts of the most frequent values, a sketch for the number of distinct ones beyond, and a sample of values, chosen by a
 //! hash of the row's number and thus the same in every run, for their order. At the end all of it becomes a
-//! [`TableProfile`].
+//! [`TableProfile`]. Of a large table only the first rows pass ([`extent`] says how many), and [`beyond`] tells the rest.
 
+pub mod beyond;
 mod column;
 mod counter;
+pub mod extent;
 mod order;
 mod sample;
 
+pub use beyond::Sampled;
 pub use order::ValueOrder;
 
 use crate::model::TableProfile;
@@ -36,6 +39,9 @@ impl Profiler {
     /// wrong length is the reader's work.
     pub fn row<'a>(&mut self, fields: impl IntoIterator<Item = Option<&'a [u8]>>) {
         let place = self.rows;
+        if place.is_power_of_two() {
+            self.columns.iter_mut().for_each(ColumnSketch::mark);
+        }
         let ticket = xxh3_64(&place.to_le_bytes());
         self.rows += 1;
         for (column, field) in self.columns.iter_mut().zip(fields) {
@@ -59,6 +65,12 @@ impl Profiler {
             text_bytes: self.text_bytes,
             columns: self.columns.into_iter().map(ColumnSketch::finish).collect(),
         }
+    }
+
+    /// The profile of all rows, the first of which have passed: `share` of them, above 0.
+    pub fn finish_sample(self, share: f64) -> Sampled {
+        let seen: Vec<_> = self.columns.iter().map(ColumnSketch::seen).collect();
+        beyond::extrapolate(self.finish(), &seen, 1.0 / share)
     }
 }
 

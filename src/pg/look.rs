@@ -1,0 +1,64 @@
+//! The look at a table's rows before planning: none, the first ones, or all of them; and all after all, where a plan that was
+//! made by the first ones stands on more than they tell.
+
+use super::archive::{Backup, Stored};
+use super::definition::{Definition, Definitions};
+use super::error::Result;
+use super::load::{self, Wanted};
+use super::progress;
+use foreshard_core::backup::profile::extent::{Pass, SAMPLE_BYTES, needed_after, needed_by, not_read};
+use foreshard_core::model::config::Profiling;
+use foreshard_core::model::profile::Profiled;
+use foreshard_core::model::{Config, Plan, TableProfile};
+
+/// Where the rows are, and what is asked.
+#[derive(Debug)]
+pub struct Rows<'a> {
+    pub backup: &'a Backup,
+    pub definitions: &'a Definitions,
+    pub stored: &'a Stored,
+    pub definition: &'a Definition,
+    pub config: &'a Config,
+}
+
+/// What was seen.
+#[derive(Debug)]
+pub struct Look {
+    pub profile: Option<TableProfile>,
+    /// Of a sample that may not be enough: the columns that it does not tell.
+    untold: Option<Vec<String>>,
+    pub told: Profiled,
+}
+
+impl Rows<'_> {
+    /// As the config asks.
+    pub fn look(&self) -> Result<Look> {
+        match self.config.profile {
+            Profiling::Off => Ok(Look { profile: None, untold: None, told: not_read() }),
+            asked => self.read(asked, needed_by(self.config).filter(|_| asked == Profiling::On)),
+        }
+    }
+
+    /// All rows, if `plan`, made by the first look, needs them.
+    pub fn look_again(&self, first: &Look, plan: &Plan) -> Result<Option<Look>> {
+        let needed = first.untold.as_ref().and_then(|untold| needed_after(plan, untold));
+        needed.map(|because| self.read(Profiling::On, Some(because))).transpose()
+    }
+
+    /// `needed`: why all rows are read.
+    fn read(&self, asked: Profiling, needed: Option<String>) -> Result<Look> {
+        let Self { backup, definitions, stored, definition, .. } = *self;
+        progress::phase(progress::Phase::Profiling);
+        let tables = definitions.data_tables(&definition.table.name);
+        let data = backup.data(&tables, &[], definitions.encoding.as_deref())?;
+        let bound = if needed.is_some() || asked == Profiling::Whole { u64::MAX } else { SAMPLE_BYTES };
+        let wanted = Wanted { asked, bound, stored: backup.stored_bytes(&tables, stored) };
+        let (sampled, pass) = load::profile(data, &definition.table, wanted)?;
+        let told = pass.told(asked, needed);
+        let part = matches!(pass, Pass::Stopped(_));
+        Ok(match asked {
+            Profiling::Sample if part => Look { profile: Some(sampled.alone()), untold: None, told },
+            _ => Look { profile: Some(sampled.profile), untold: part.then_some(sampled.untold), told },
+        })
+    }
+}
