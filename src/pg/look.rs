@@ -9,7 +9,7 @@ use super::progress;
 use foreshard_core::backup::profile::extent::{Pass, SAMPLE_BYTES, needed_after, needed_by, not_read};
 use foreshard_core::model::config::Profiling;
 use foreshard_core::model::profile::Profiled;
-use foreshard_core::model::{Config, Plan, TableProfile};
+use foreshard_core::model::{Config, Plan, TableName, TableProfile};
 
 /// Where the rows are, and what is asked.
 #[derive(Debug)]
@@ -35,7 +35,10 @@ impl Rows<'_> {
     pub fn look(&self) -> Result<Look> {
         match self.config.profile {
             Profiling::Off => Ok(Look { profile: None, untold: None, told: not_read() }),
-            asked => self.read(asked, needed_by(self.config).filter(|_| asked == Profiling::On)),
+            Profiling::On => {
+                self.read(Profiling::On, needed_by(self.config, self.backup.parts_of(&self.tables(), self.stored)))
+            }
+            asked => self.read(asked, None),
         }
     }
 
@@ -45,11 +48,15 @@ impl Rows<'_> {
         needed.map(|because| self.read(Profiling::On, Some(because))).transpose()
     }
 
+    fn tables(&self) -> Vec<TableName> {
+        self.definitions.data_tables(&self.definition.table.name)
+    }
+
     /// `needed`: why all rows are read.
     fn read(&self, asked: Profiling, needed: Option<String>) -> Result<Look> {
-        let Self { backup, definitions, stored, definition, .. } = *self;
+        let Self { backup, definitions, stored, definition, .. } = self;
         progress::phase(progress::Phase::Profiling);
-        let tables = definitions.data_tables(&definition.table.name);
+        let tables = self.tables();
         let data = backup.data(&tables, &[], definitions.encoding.as_deref())?;
         let bound = if needed.is_some() || asked == Profiling::Whole { u64::MAX } else { SAMPLE_BYTES };
         let wanted = Wanted { asked, bound, stored: backup.stored_bytes(&tables, stored) };

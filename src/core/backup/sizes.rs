@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 /// Stored bytes from which a table shows how well rows compress: below, the frame around them counts for much. Assumed.
 const ENOUGH_TO_TELL: u64 = 16 << 10;
+/// Bytes that an archive stores for no rows at most: a block's head and the end of a compressed stream.
+const EMPTY: u64 = 64;
 /// Bytes of text for one byte stored, where no table shows it. Assumed: zlib makes a half of random digits, a tenth of words that
 /// repeat.
 const USUAL_RATIO: f64 = 4.0;
@@ -54,6 +56,11 @@ impl Stored {
             bytes: a.bytes.saturating_add(b.bytes),
             rows: a.rows.zip(b.rows).map(|(a, b)| a + b),
         })
+    }
+
+    /// As far as the backup tells: an empty section takes a few bytes in an archive.
+    pub fn has_rows(&self, table: &TableName) -> bool {
+        self.tables.get(table).is_some_and(|rows| rows.bytes > EMPTY)
     }
 
     /// Bytes of text for one stored byte, as the table that was read shows; else the usual.

@@ -228,6 +228,11 @@ impl Backup {
         self.parts.iter().map(|part| std::fs::metadata(&part.path).ok().filter(|m| m.is_file()).map(|m| m.len())).sum()
     }
 
+    /// Files or tables of the backup in which rows of `tables` are, as far as it tells.
+    pub fn parts_of(&self, tables: &[TableName], stored: &Stored) -> usize {
+        if self.like.is_some() { self.parts.len() } else { tables.iter().filter(|t| stored.has_rows(t)).count() }
+    }
+
     fn script(&self, arguments: &[String]) -> Result<ScriptReader<Bytes>> {
         let bytes = match (self.format, self.parts.first()) {
             (BackupFormat::Plain, Some(part)) => Bytes::open(part)?,

@@ -32,7 +32,7 @@ impl Pass {
     /// What a pass does that has come to the bound, and to this share of the rows.
     pub fn at_bound(asked: Profiling, share: Option<f64>) -> Self {
         let most = if asked == Profiling::Sample { 1.0 } else { WORTH_STOPPING };
-        match share {
+        match share.filter(|share| share.is_finite()) {
             Some(share) if share > 0.0 && share < 1.0 && share <= most => Self::Stopped(share),
             Some(share) => Self::Nearly(share.clamp(0.0, 1.0)),
             None => Self::Unmeasured,
@@ -65,11 +65,14 @@ pub fn not_read() -> Profiled {
     Profiled { kind: ProfileKind::None, share: 0.0, because: "The config switches it off.".to_owned() }
 }
 
-/// Why the config's layout needs all rows, whatever they are.
-pub fn needed_by(config: &Config) -> Option<String> {
+/// Why all rows are needed, whatever they are: the config's layout asks for it, or they are in several `parts`, partitions or
+/// files, of which the first may have other values than the rest.
+pub fn needed_by(config: &Config, parts: usize) -> Option<String> {
     let cut = |method: Option<Method>| matches!(method, Some(Method::Range | Method::List));
-    (cut(config.method) || config.within.is_some())
-        .then(|| "The layout that the config asks for is cut by values.".to_owned())
+    if cut(config.method) || config.within.is_some() {
+        return Some("The layout that the config asks for is cut by values.".to_owned());
+    }
+    (parts > 1).then(|| format!("They are in {parts} parts, of which the first may be unlike the others."))
 }
 
 /// Why a plan that was made by a sample needs all rows. `untold` are the columns of [`super::Sampled`].
