@@ -46,7 +46,7 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
     }
     let columns = load::load_columns(&request.target)?;
     let definition = prepared.definition()?;
-    let data = prepared.backup.data(
+    let data = prepared.backup.data_at_once(
         &prepared.definitions.data_tables(&prepared.source),
         &definition.sequences,
         prepared.definitions.encoding.as_deref(),

@@ -1,7 +1,7 @@
 //! Where the rows of each table lie in an archive of pg_dump, from its table of contents.
 //!
-//! Archives are restored by pg_restore alone. But nothing that it prints says how large a table is, and a planner that weighs
-//! tables against each other wants to know. So this reads the few fields that tell (names, places, whether it is compressed)
+//! Nothing that pg_restore prints says how large a table is, and a planner that weighs tables against each other wants to know;
+//! and it decompresses rows in a process of its own, behind a pipe. So this reads the few fields that tell (names, places, how it is compressed)
 //! and passes over all others; the layout is the one of pg_backup_archiver.c for the versions 1.12 (PostgreSQL 9.0) to 1.16.
 //! Nothing depends on it: whatever is not as expected ends the reading with None, and the sizes are not known.
 
@@ -15,11 +15,20 @@ const NEWEST: u8 = 16;
 /// Bytes of a text that is looked at: names have 63, file names less. Longer ones are not ours.
 const NAME_LIMIT: u64 = 1024;
 
+/// Bytes of a COPY statement at most: 1,600 columns of 63 bytes, quoted, each byte twice.
+const COPY_LIMIT: u64 = 256 << 10;
+/// Number of zlib among the algorithms of versions from 1.15 on; 0 is none.
+const ZLIB: u8 = 1;
+
 /// What a table of contents says of the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Contents {
     /// The rows are compressed.
     pub compressed: bool,
+    /// They are so by zlib, if at all: the only way before version 1.15.
+    pub by_zlib: bool,
+    /// Bytes of an integer in the archive.
+    pub integer: usize,
     pub data: Vec<TableData>,
     /// Where data of any kind begins, for archives that are one file.
     offsets: Vec<u64>,
@@ -30,6 +39,10 @@ pub struct Contents {
 pub struct TableData {
     pub table: TableName,
     pub place: Place,
+    /// Its number in the archive.
+    pub id: i64,
+    /// `COPY … FROM stdin;`; None for rows in INSERTs.
+    pub copy: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -147,11 +160,15 @@ impl<R: Read> Reader<R> {
             return None;
         }
         // An algorithm since 1.15, before that a level of zlib, of which -1 is the usual one.
-        let compressed = if version >= 15 { self.bytes::<1>()? != [0] } else { self.number()? != 0 };
+        let (compressed, by_zlib) = match version >= 15 {
+            true => self.bytes::<1>().map(|[algorithm]| (algorithm != 0, algorithm <= ZLIB))?,
+            false => (self.number()? != 0, true),
+        };
         // When it was made, of what, and by which versions.
         (0..7).try_for_each(|_| self.number().map(drop))?;
         (0..3).try_for_each(|_| self.pass())?;
-        let mut contents = Contents { compressed, data: Vec::new(), offsets: Vec::new() };
+        let mut contents =
+            Contents { compressed, by_zlib, integer: self.integer, data: Vec::new(), offsets: Vec::new() };
         for _ in 0..self.number()? {
             self.entry(&mut contents)?;
         }
@@ -159,15 +176,16 @@ impl<R: Read> Reader<R> {
     }
 
     fn entry(&mut self, contents: &mut Contents) -> Option<()> {
-        let (_dump_id, _has_data) = (self.number()?, self.number()?);
+        let (id, _has_data) = (self.number()?, self.number()?);
         // Catalog and object in it.
         (0..2).try_for_each(|_| self.pass())?;
-        let tag = self.text()?;
-        let kind = self.text()?;
+        let tag = self.name()?;
+        let kind = self.name()?;
         let _section = self.number()?;
-        // How to create, to drop and to copy it.
-        (0..3).try_for_each(|_| self.pass())?;
-        let schema = self.text()?;
+        // How to create and to drop it.
+        (0..2).try_for_each(|_| self.pass())?;
+        let copy = self.text(COPY_LIMIT)?.filter(|text| !text.is_empty());
+        let schema = self.name()?;
         // Tablespace and, since 1.14, access method.
         (0..if self.version >= 14 { 2 } else { 1 }).try_for_each(|_| self.pass())?;
         if self.version >= 16 {
@@ -177,12 +195,12 @@ impl<R: Read> Reader<R> {
         (0..2).try_for_each(|_| self.pass())?;
         // What it depends on, up to a missing text.
         while self.skip_text()? {}
-        let place = if self.custom { self.data_offset()? } else { self.text()?.map(Place::File) };
+        let place = if self.custom { self.data_offset()? } else { self.name()?.map(Place::File) };
         if let Some(Place::Offset(start)) = place {
             contents.offsets.push(start);
         }
         if let (Some("TABLE DATA"), Some(name), Some(schema), Some(place)) = (kind.as_deref(), tag, schema, place) {
-            contents.data.push(TableData { table: TableName::new(schema, name), place });
+            contents.data.push(TableData { table: TableName::new(schema, name), place, id, copy });
         }
         Some(())
     }
@@ -225,11 +243,15 @@ impl<R: Read> Reader<R> {
         Some(if sign == 0 { amount } else { -amount })
     }
 
+    fn name(&mut self) -> Option<Option<String>> {
+        self.text(NAME_LIMIT)
+    }
+
     /// Length first; a negative one is a missing text, Some(None).
-    fn text(&mut self) -> Option<Option<String>> {
+    fn text(&mut self, limit: u64) -> Option<Option<String>> {
         let Ok(length) = u64::try_from(self.number()?) else { return Some(None) };
-        if length > NAME_LIMIT {
-            // Too long for a name: passed over, and no name.
+        if length > limit {
+            // Too long for what it should be: passed over, and nothing.
             return self.skip(length).ok().map(|()| None);
         }
         let mut text = Vec::new();
@@ -254,5 +276,52 @@ impl<R: Read> Reader<R> {
     fn skip(&mut self, length: u64) -> Result<()> {
         let skipped = copy(&mut Read::by_ref(&mut self.source).take(length), &mut sink())?;
         if skipped == length { Ok(()) } else { Err(std::io::ErrorKind::UnexpectedEof.into()) }
+    }
+}
+
+/// The bytes of one entry's data in a custom archive: blocks, each with its length, up to one of none.
+#[derive(Debug)]
+pub struct Blocks<R> {
+    source: R,
+    integer: usize,
+    left: u64,
+    ended: bool,
+}
+
+impl<R: Read> Blocks<R> {
+    /// `source` stands at the entry's offset.
+    ///
+    /// # Errors
+    /// InvalidData where there is no data of that entry.
+    pub fn open(source: R, integer: usize, id: i64) -> Result<Self> {
+        const DATA: [u8; 1] = [1];
+        let mut blocks = Self { source, integer, left: 0, ended: false };
+        let mut kind = [0];
+        blocks.source.read_exact(&mut kind)?;
+        if kind == DATA && blocks.number()? == id { Ok(blocks) } else { Err(std::io::ErrorKind::InvalidData.into()) }
+    }
+
+    fn number(&mut self) -> Result<i64> {
+        let mut bytes = [0; 9];
+        let Some(bytes) = bytes.get_mut(..=self.integer) else { return Err(std::io::ErrorKind::InvalidData.into()) };
+        self.source.read_exact(bytes)?;
+        let (sign, amount) = bytes.split_first().unwrap_or((&0, &[]));
+        let amount = amount.iter().take(4).rev().fold(0_i64, |n, b| n << 8 | i64::from(*b));
+        Ok(if *sign == 0 { amount } else { -amount })
+    }
+}
+
+impl<R: Read> Read for Blocks<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
+        if self.left == 0 && !self.ended {
+            self.left = u64::try_from(self.number()?).map_err(|_| std::io::ErrorKind::InvalidData)?;
+            self.ended = self.left == 0;
+        }
+        let read = Read::by_ref(&mut self.source).take(self.left).read(buffer)?;
+        if read == 0 && self.left > 0 && !buffer.is_empty() {
+            return Err(std::io::ErrorKind::UnexpectedEof.into());
+        }
+        self.left -= read as u64;
+        Ok(read)
     }
 }

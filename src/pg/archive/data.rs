@@ -241,6 +241,7 @@ impl Data {
             Source::Script(script) => match &mut script.source_mut().origin {
                 Origin::File(_) | Origin::Compressed(_) => Some(text),
                 Origin::Child(child) => child.consumed(),
+                Origin::Direct { .. } => None,
             },
             Source::Rows { bytes, before, .. } => Some(*before + bytes.as_mut()?.consumed()?),
             Source::Made { .. } => None,

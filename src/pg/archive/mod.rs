@@ -1,11 +1,12 @@
 //! A backup, whatever its format: what it defines, and its rows.
 //!
-//! Archives are read through the server's own pg_restore, which knows every format and compression; its output and a
+//! Archives are read through the server's own pg_restore, which knows every format and compression (but for rows that [`direct`] can read); its output and a
 //! plain dump, be it compressed, are the same SQL script to us. Rows without a script may be in several files. Rows can be read as often as wanted: once for the profile, once for the load.
 
 mod child;
 mod compressed;
 mod data;
+mod direct;
 mod file;
 mod sizes;
 
@@ -19,6 +20,7 @@ use super::threads::Stop;
 use child::PgRestore;
 use compressed::Decompressed;
 use data::copy_header;
+use direct::Direct;
 use file::Part;
 use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
@@ -49,24 +51,34 @@ enum Origin {
     Child(PgRestore),
     File(File),
     Compressed(Decompressed),
+    /// The rows as they lie in an archive; the last values of sequences by pg_restore.
+    Direct {
+        rows: Direct,
+        rest: Option<PgRestore>,
+    },
 }
 
 impl Read for Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match (&mut self.origin, &self.unattended) {
-            (Origin::Child(child), None) => child.read(buffer),
-            (Origin::Child(child), Some(stop)) => child.read_unattended(buffer, stop),
-            (_, Some(stop)) if stop.is_set() => Err(std::io::ErrorKind::Interrupted.into()),
-            (origin, unattended) => {
-                if unattended.is_none() {
-                    pgrx::check_for_interrupts!();
-                }
-                match origin {
-                    Origin::File(file) => file.read(buffer),
-                    Origin::Compressed(file) => file.read(buffer),
-                    Origin::Child(child) => child.read(buffer),
-                }
+        match &self.unattended {
+            Some(stop) if stop.is_set() => return Err(std::io::ErrorKind::ConnectionAborted.into()),
+            Some(_) => {}
+            None => {
+                pgrx::check_for_interrupts!();
             }
+        }
+        let child = match &mut self.origin {
+            Origin::File(file) => return file.read(buffer),
+            Origin::Compressed(file) => return file.read(buffer),
+            Origin::Child(child) => child,
+            Origin::Direct { rows, rest } => match (rows.read(buffer)?, rest) {
+                (0, Some(child)) => child,
+                (read, _) => return Ok(read),
+            },
+        };
+        match &self.unattended {
+            Some(stop) => child.read_unattended(buffer, stop),
+            None => child.read(buffer),
         }
     }
 }
@@ -74,7 +86,9 @@ impl Read for Bytes {
 impl Seek for Bytes {
     fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
         match &mut self.origin {
-            Origin::Child(_) | Origin::Compressed(_) => Err(std::io::ErrorKind::Unsupported.into()),
+            Origin::Child(_) | Origin::Compressed(_) | Origin::Direct { .. } => {
+                Err(std::io::ErrorKind::Unsupported.into())
+            }
             Origin::File(file) => file.seek(to),
         }
     }
@@ -104,6 +118,7 @@ impl Bytes {
             Origin::Child(child) => child.consumed(),
             Origin::File(file) => file.stream_position().ok(),
             Origin::Compressed(file) => file.consumed(),
+            Origin::Direct { .. } => None,
         }
     }
 
@@ -111,15 +126,16 @@ impl Bytes {
     fn unread(&self, error: &std::io::Error) -> Problem {
         match &self.origin {
             Origin::Compressed(file) => file.problem(error),
-            Origin::Child(_) | Origin::File(_) => file::unread(error),
+            Origin::Direct { .. } if error.raw_os_error().is_none() => direct::damaged(error),
+            Origin::Child(_) | Origin::File(_) | Origin::Direct { .. } => file::unread(error),
         }
     }
 
     /// After the last byte: did the source end well?
     fn finish(&mut self) -> Result<()> {
         match &mut self.origin {
-            Origin::Child(child) => child.finish(),
-            Origin::File(_) | Origin::Compressed(_) => Ok(()),
+            Origin::Child(child) | Origin::Direct { rest: Some(child), .. } => child.finish(),
+            Origin::File(_) | Origin::Compressed(_) | Origin::Direct { rest: None, .. } => Ok(()),
         }
     }
 
@@ -211,12 +227,20 @@ impl Backup {
         if self.like.is_some() {
             return Ok(Data::rows(self.parts.clone(), self.format, self.copy.clone()));
         }
-        let mut arguments = vec!["--data-only".to_owned()];
-        for table in tables.iter().chain(sequences) {
-            arguments.push(format!("--schema={}", table.schema));
-            arguments.push(format!("--table={}", table.name));
-        }
-        Ok(Data::script(self.script(&arguments)?, tables.to_vec(), sequences.to_vec(), encoding.map(str::to_owned)))
+        let script = self.script(&data_of(tables.iter().chain(sequences)))?;
+        Ok(Data::script(script, tables.to_vec(), sequences.to_vec(), encoding.map(str::to_owned)))
+    }
+
+    /// The same by the fastest way: without pg_restore where that is possible. How much of the backup was read is not told.
+    pub fn data_at_once(&self, tables: &[TableName], sequences: &[TableName], encoding: Option<&str>) -> Result<Data> {
+        let direct = Direct::open(&self.path, self.format, tables).filter(|_| self.like.is_none());
+        let Some(rows) = direct else { return self.data(tables, sequences, encoding) };
+        let rest = match sequences {
+            [] => None,
+            _ => Some(PgRestore::start(&self.path, &data_of(sequences.iter()))?),
+        };
+        let script = ScriptReader::new(Origin::Direct { rows, rest }.into());
+        Ok(Data::script(script, tables.to_vec(), sequences.to_vec(), encoding.map(str::to_owned)))
     }
 
     /// Bytes that the backup stores for the rows of `tables`, in the measure of [`Data::consumed`]; None where it does not
@@ -240,6 +264,12 @@ impl Backup {
         };
         Ok(ScriptReader::new(bytes))
     }
+}
+
+/// Arguments for the data of tables and sequences.
+fn data_of<'a>(relations: impl Iterator<Item = &'a TableName>) -> Vec<String> {
+    let of = |r: &TableName| [format!("--schema={}", r.schema), format!("--table={}", r.name)];
+    std::iter::once("--data-only".to_owned()).chain(relations.flat_map(of)).collect()
 }
 
 /// The statement's first word, in any case.

@@ -9,7 +9,7 @@ use foreshard_core::backup::toc;
 use foreshard_core::model::config::BackupFormat;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// None where it is no archive, or does not tell.
 pub(super) fn of_archive(path: &str, format: BackupFormat) -> Option<Stored> {
@@ -40,12 +40,17 @@ pub(super) fn of_archive(path: &str, format: BackupFormat) -> Option<Stored> {
 const ENDINGS: [&str; 4] = ["", ".gz", ".lz4", ".zst"];
 
 fn size(folder: &Path, name: &str) -> Option<u64> {
+    std::fs::metadata(stored_file(folder, name)?).ok().map(|m| m.len())
+}
+
+/// The file of a directory archive that the table of contents calls `name`.
+pub(super) fn stored_file(folder: &Path, name: &str) -> Option<PathBuf> {
     // A name of the table of contents is a file of this directory, and nothing else.
     if name.contains('/') {
         return None;
     }
-    let files = ENDINGS.iter().map(|ending| folder.join(format!("{name}{ending}")));
-    files.filter_map(|file| std::fs::metadata(file).ok()).find(std::fs::Metadata::is_file).map(|m| m.len())
+    let mut files = ENDINGS.iter().map(|ending| folder.join(format!("{name}{ending}")));
+    files.find(|file| std::fs::metadata(file).is_ok_and(|m| m.is_file()))
 }
 
 fn attended(file: File) -> Bytes {
