@@ -3,8 +3,12 @@
 //! Rows that it would write are seen only after it commits, and shared memory is had only by a preloaded library. So it is
 //! written into a small file among the server's temporary files: these are removed after a crash by the server itself.
 //! Progress is no part of the work: what goes wrong with the file is passed over.
+//!
+//! Whoever waits for a long restore is told by NOTICEs as well: what it is doing, whenever that changes, and how long the
+//! phase before took. A short one is silent.
 #![allow(unsafe_code)]
 
+use foreshard_core::model::words::counted;
 use parking_lot::{Mutex, const_mutex};
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
@@ -17,6 +21,11 @@ const DIRECTORY: &str = "base/pgsql_tmp";
 const PREFIX: &str = "pgsql_tmp_foreshard_";
 /// Time between two looks that somebody takes. Assumed.
 const EVERY: Duration = Duration::from_millis(250);
+/// Age at which a restore begins to say what it is doing. Assumed: who sees nothing for ten seconds turns to something else
+/// (Nielsen, Usability Engineering, 1993), and a line a second would be noise.
+const SILENT: Duration = Duration::from_secs(5);
+/// Time from which on it is worth saying how long a phase took. Assumed.
+const WORTH_TELLING: Duration = Duration::from_secs(1);
 
 /// One piece of work under way.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -41,6 +50,17 @@ struct Shown {
     /// Bytes that the rows have, as far as their profile tells.
     expected: Option<u64>,
     written: Instant,
+    begun: Instant,
+    phase_begun: Instant,
+    /// The phase in words, until it is told, with what is to be said of the one before.
+    untold: Option<String>,
+}
+
+impl Shown {
+    /// What is to be said now.
+    fn news(&mut self) -> Option<String> {
+        self.untold.take_if(|_| self.begun.elapsed() >= SILENT)
+    }
 }
 
 static SHOWN: Mutex<Option<Shown>> = const_mutex(None);
@@ -87,7 +107,8 @@ pub fn begin(target: &str, backup: &str) -> Showing {
         bytes_total: None,
     };
     write(&running);
-    *shown = Some(Shown { running, expected: None, written: Instant::now() });
+    let begun = Instant::now();
+    *shown = Some(Shown { running, expected: None, written: begun, begun, phase_begun: begun, untold: None });
     Showing { outermost: true }
 }
 
@@ -118,18 +139,49 @@ impl Phase {
             Self::Analyzing => "analyzing",
         }
     }
+
+    /// For whoever waits; None for what is done at once.
+    fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Starting | Self::Creating => None,
+            Self::Profiling => Some("profiling the rows"),
+            Self::Planning => Some("planning"),
+            Self::Loading => Some("loading the rows"),
+            Self::Verifying => Some("verifying the rows"),
+            Self::Finishing => Some("building indexes and constraints"),
+            Self::Analyzing => Some("analyzing"),
+        }
+    }
 }
 
 /// The next phase begins.
 pub fn phase(phase: Phase) {
+    next(phase, phase.words().map(str::to_owned));
+}
+
+/// The load begins, of that many rows, where that is known.
+pub fn loading(rows: Option<u64>, shards: u64) {
+    let rows = rows.map_or_else(|| "the rows".to_owned(), |rows| counted(rows, "row"));
+    let into = if shards > 1 { format!(" into {}", counted(shards, "shard")) } else { String::new() };
+    next(Phase::Loading, Some(format!("loading {rows}{into}")));
+}
+
+fn next(phase: Phase, words: Option<String>) {
+    let mut news = None;
     if let Some(shown) = SHOWN.lock().as_mut() {
         let running = &mut shown.running;
+        let (before, took) = (running.phase, shown.phase_begun.elapsed());
+        let took = (took >= WORTH_TELLING).then(|| format!("; {} took {:.0} s", before.name(), took.as_secs_f64()));
+        shown.untold = words.map(|words| words + &took.unwrap_or_default());
+        shown.phase_begun = Instant::now();
         running.phase = phase;
         (running.phase_started_at, running.rows, running.bytes) = (now(), 0, 0);
         running.bytes_total = shown.expected.filter(|_| phase == Phase::Loading);
         write(running);
         shown.written = Instant::now();
+        news = shown.news();
     }
+    tell(news);
 }
 
 /// The load will have so many bytes, or about so many.
@@ -141,13 +193,23 @@ pub fn expect(bytes: u64) {
 
 /// More of the phase is done.
 pub fn advance(bytes: usize, rows: u64) {
+    let mut news = None;
     if let Some(shown) = SHOWN.lock().as_mut() {
         shown.running.bytes += bytes as u64;
         shown.running.rows += rows;
         if shown.written.elapsed() >= EVERY {
             write(&shown.running);
             shown.written = Instant::now();
+            news = shown.news();
         }
+    }
+    tell(news);
+}
+
+/// A NOTICE serves interrupts: no lock is held meanwhile.
+fn tell(news: Option<String>) {
+    if let Some(news) = news {
+        pgrx::notice!("{news}");
     }
 }
 

@@ -51,7 +51,7 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         &definition.sequences,
         prepared.definitions.encoding.as_deref(),
     )?;
-    progress::phase(progress::Phase::Loading);
+    progress::loading(plan.rows, plan.layout.shards.len() as u64);
     let shards: Vec<TableName> = plan.layout.shards.iter().map(|s| blueprint.shard_name(s.ordinal)).collect();
     let whole = [request.target.clone()];
     let leaves = if plan.layout.method.shards() { shards.as_slice() } else { &whole };

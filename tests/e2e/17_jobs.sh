@@ -35,6 +35,19 @@ check "bytes grow within a phase and stay within the total" "" "$(awk -F'|' '
 check "the load knows its total" 1 "$(awk -F'|' '$1 == "loading" { print ($4 > 20000000) }' "$work/seen" | sort -u)"
 check "afterwards it is a job that is done" "done|new.orders|500000" "$(sql main 'SELECT state, target, rows FROM foreshard.jobs' postgres)"
 
+# Whoever waits for long is told what is done, once a phase; a restore whose rows are held up takes long.
+sql main "DROP TABLE new.orders" postgres
+on main psql -XAtq -d postgres -c "$restore" >"$work/out" 2>"$work/said" &
+wait_until 60 main "SELECT count(*) = 1 FROM foreshard.jobs WHERE state = 'running' AND phase = 'loading'"
+child=$(ps -o pid= --ppid "$(seen pid)")
+kill -STOP $child
+sleep 6
+kill -CONT $child
+wait
+check_match "a long restore tells what it does" '^NOTICE:  loading 500,000 rows into 8 shards' "$(cat "$work/said")"
+check_match "and how long it took" '^NOTICE:  verifying the rows; loading took [0-9]+ s$' "$(cat "$work/said")"
+check "nothing twice" "" "$(sed 's/;.*//' "$work/said" | sort | uniq -d)"
+
 # Nothing stays of one that ends in another way.
 files() { sql main "SELECT count(*) FROM pg_ls_dir('base/pgsql_tmp', true, false) AS f WHERE f LIKE '%foreshard%'" postgres; }
 sql main "DROP TABLE new.orders" postgres

@@ -7,7 +7,8 @@
 
 rows=${ROWS:-300000}
 
-server main --preload pg_stat_statements
+# More rows are looked at than by default, so that ANALYZE is long enough to be met.
+server main --preload pg_stat_statements --conf 'default_statistics_target = 1000'
 sql main "CREATE DATABASE shop"
 sql main "CREATE DOMAIN amount AS int" shop
 sql main "CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, total amount, note text)" shop
@@ -38,7 +39,7 @@ terminate() { sql main "SELECT pg_terminate_backend($pid)"; }
 interrupt() { kill -INT $victim; }
 before=$(traces)
 
-for where in definitions profile load verify indexes; do
+for where in definitions profile load verify indexes analyze; do
     strike $where cancel
     judge "cancel while in $where" 'ERROR:  57014: canceling statement due to user request'
 

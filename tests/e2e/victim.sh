@@ -46,12 +46,14 @@ phase() {
     child=$(ps -o args= --ppid "$pid" || true)
     case $child in *--schema-only*) echo definitions; return ;; esac
     locks=$(sql main "SELECT count(*) FILTER (WHERE mode = 'AccessExclusiveLock' AND locktype = 'relation') > 0,
-                             EXISTS (SELECT FROM pg_stat_progress_create_index WHERE pid = $pid)
+                             EXISTS (SELECT FROM pg_stat_progress_create_index WHERE pid = $pid),
+                             EXISTS (SELECT FROM pg_stat_progress_analyze WHERE pid = $pid)
                       FROM pg_locks WHERE pid = $pid")
     case "$locks $child" in
         f*--data-only*) echo profile ;;
         t*--data-only*) echo load ;;
         t\|t*) echo indexes ;;
+        t\|f\|t*) echo analyze ;;
         t\|f*) echo verify ;;
         *) echo between ;;
     esac
