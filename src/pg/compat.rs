@@ -355,3 +355,20 @@ pub unsafe fn log_pages(relation: pg_sys::Relation, blocks: &mut [u32], pages: &
         );
     }
 }
+
+/// What puts the table $1 into its publications, as statements: column lists and row filters are there since 15.
+#[cfg(feature = "pg14")]
+pub const PUBLICATIONS_OF_TABLE: &str = "
+    SELECT format('ALTER PUBLICATION %I ADD TABLE %I.%I', p.pubname, n.nspname, c.relname)
+    FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+    JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.prrelid = $1 ORDER BY p.pubname";
+#[cfg(not(feature = "pg14"))]
+pub const PUBLICATIONS_OF_TABLE: &str = "
+    SELECT concat(format('ALTER PUBLICATION %I ADD TABLE %I.%I', p.pubname, n.nspname, c.relname),
+        (SELECT format(' (%s)', string_agg(quote_ident(a.attname), ', ' ORDER BY a.attnum)) FROM pg_catalog.pg_attribute a
+         WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::pg_catalog.int2[]) HAVING count(*) > 0),
+        ' WHERE (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')')
+    FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+    JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE r.prrelid = $1 ORDER BY p.pubname";

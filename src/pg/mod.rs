@@ -7,6 +7,7 @@ pub mod catalog;
 mod claim;
 mod compat;
 mod create;
+mod cursor;
 pub mod definition;
 pub mod error;
 pub mod ffi;

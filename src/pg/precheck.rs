@@ -41,8 +41,16 @@ pub fn given<'a>(target: Option<&'a str>, backup: Option<&'a str>) -> Result<(&'
 }
 
 /// The target's schema is there and its name is free.
-pub fn target(request: &Request) -> Result<Vec<Problem>> {
+pub fn target(request: &Request, schema: Option<&str>) -> Result<Vec<Problem>> {
     let target = &request.target;
+    // Whoever is told that the name is taken might drop the rows that are to be restored.
+    if super::archive::table_named(&request.backup, schema).ok().flatten().as_ref() == Some(target) {
+        return Ok(vec![
+            Problem::new("22023", format!("table \"{target}\" cannot be restored from itself"))
+                .detail("The source stays as it is, and its copy needs a name of its own.")
+                .hint("Name another target, and exchange the names afterwards: ALTER TABLE … RENAME TO …"),
+        ]);
+    }
     let mut problems = Vec::new();
     if !catalog::schema_exists(&target.schema)? {
         problems.push(
@@ -76,7 +84,8 @@ pub fn shard_names(plan: &Plan) -> Result<Vec<Problem>> {
             problems.push(
                 Problem::new("42P07", format!("relation \"{name}\" already exists"))
                     .detail(format!("It is {kind}, and {what} {number} of the table needs its name."))
-                    .hint("Drop or rename it first."),
+                    // A live table's own rows must not get lost for its copy's sake.
+                    .hint(if name == plan.source { "Rename it first." } else { "Drop or rename it first." }),
             );
         }
     }
@@ -90,7 +99,7 @@ pub fn source(
     definitions: &Definitions,
     schema: Option<&str>,
 ) -> Result<TableName> {
-    let name = match (&request.config.source, backup.like()) {
+    let name = match (&request.config.source, backup.like().or(backup.live())) {
         (_, Some(like)) => return Ok(like.clone()),
         (Some(source), None) => catalog::resolve_name(source, schema)?,
         (None, None) => request.target.clone(),

@@ -56,7 +56,7 @@ impl Prepared {
 pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let schema = session.schema.as_deref();
     claim::must_be_free(&request.target)?;
-    let mut problems = precheck::target(request)?;
+    let mut problems = precheck::target(request, schema)?;
     let target_is_free = problems.is_empty();
     let nodes = keep(&mut problems, nodes::eligible(&request.config));
     let log = match &request.stored {
@@ -70,6 +70,11 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let Some(backup) = keep(&mut problems, Backup::open(&request.backup, &request.config, schema)) else {
         return Err(problems.into());
     };
+    if backup.live().is_some() {
+        // Its rows are written as pg_dump writes them, and read from the first on.
+        session.set("timezone", "UTC");
+        session.set("synchronize_seqscans", "off");
+    }
     let (definitions, stored) = backup.definitions()?;
     let source = match keep(&mut problems, precheck::source(request, &backup, &definitions, schema)) {
         Some(source) => source,

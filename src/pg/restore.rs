@@ -8,7 +8,7 @@ use super::ledger::{self, Restored};
 use super::load::{self, Loaded};
 use super::prepare::{Prepared, prepare};
 use super::request::Request;
-use super::{catalog, claim, progress};
+use super::{archive, catalog, claim, progress};
 use foreshard_core::backup::checksum::Checksum;
 use foreshard_core::model::config::Verify;
 use foreshard_core::model::{Plan, Problem, TableName};
@@ -30,6 +30,7 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
     let begun = Instant::now();
     claim::take(&request.target)?;
     let _shown = progress::begin(&request.target.to_string(), &request.backup);
+    archive::lock(&request.backup, session.schema.as_deref())?;
     let prepared = prepare(request, session)?;
     let blueprint = prepared.blueprint()?;
     let builder = Builder::new(&blueprint);

@@ -88,6 +88,7 @@ fn unsafe_code_stays_where_it_is_expected() {
         "pg/create/nodes.rs",
         "pg/create/rewrite.rs",
         "pg/create/table.rs",
+        "pg/cursor.rs",
         "pg/definition/columns.rs",
         "pg/ffi.rs",
         "pg/load/canonical.rs",

@@ -1,7 +1,7 @@
 //! Rows are what COPY FROM would read of the same bytes.
 #![allow(clippy::unwrap_used, reason = "clippy counts only the test functions themselves as tests")]
 
-use foreshard_core::backup::rows::{RowError, RowFormat, RowReader, split_row};
+use foreshard_core::backup::rows::{RowError, RowFormat, RowReader, split_row, write_row};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use proptest::prelude::*;
 use std::borrow::Cow;
@@ -243,4 +243,28 @@ proptest! {
             prop_assert_eq!(read(&format, None, &data, size), read(&format, None, &data, usize::MAX));
         }
     }
+}
+
+#[test]
+fn a_row_that_is_written_is_read_as_it_was() {
+    let all: Vec<u8> = (0..=255).collect();
+    let rows: [&[Option<&[u8]>]; 6] = [
+        &[Some(all.as_slice()), None, Some(b"")],
+        &[Some(b"\\N"), Some(b"\\."), Some(b"\\")],
+        &[Some(b"tab\tline\nreturn\r\x08\x0b\x0c")],
+        &[None],
+        &[Some(b"")],
+        &[Some("grüße ✓".as_bytes()), Some(b"plain")],
+    ];
+    for fields in rows {
+        let mut text = Vec::new();
+        write_row(fields.iter().copied(), &mut text);
+        let line = text.strip_suffix(b"\n").expect("a line end");
+        assert!(!line.contains(&b'\n') && !line.contains(&b'\r'), "{fields:?} is one line");
+        let read: Vec<Option<Vec<u8>>> = split_row(line, b'\t', b"\\N").map(|f| f.map(|f| f.to_vec())).collect();
+        assert_eq!(read, fields.iter().map(|f| f.map(<[u8]>::to_vec)).collect::<Vec<_>>());
+    }
+    let mut nothing = Vec::new();
+    write_row([], &mut nothing);
+    assert_eq!(nothing, b"\n", "a row without columns is an empty line");
 }

@@ -74,6 +74,7 @@ enum Source {
     /// COPY text that is in no file, in one section.
     Made {
         rows: Made,
+        columns: Option<Vec<String>>,
         begun: bool,
     },
 }
@@ -113,7 +114,7 @@ impl Data {
 
     /// Rows made up as they are asked for, as COPY text.
     pub fn made_up(rows: impl Read + 'static) -> Self {
-        let source = Source::Made { rows: Made(Box::new(rows)), begun: false };
+        let source = Source::Made { rows: Made(Box::new(rows)), columns: None, begun: false };
         Self {
             source,
             tables: Vec::new(),
@@ -122,6 +123,12 @@ impl Data {
             states: Vec::new(),
             encoding: None,
         }
+    }
+
+    /// Rows of a live table, likewise, with what its sequences stand at.
+    pub(super) fn live(rows: impl Read + 'static, columns: Vec<String>, states: Vec<SequenceState>) -> Self {
+        let source = Source::Made { rows: Made(Box::new(rows)), columns: Some(columns), begun: false };
+        Self { source, states, ..Self::made_up(std::io::empty()) }
     }
 
     /// The next section, or None after the last one. Rows of the section before that were not read are passed over.
@@ -134,8 +141,9 @@ impl Data {
                 *bytes = Some(Bytes::open(&part)?);
                 return Ok(Some(Section { file: several.then_some(part.path), ..section.clone() }));
             }
-            Source::Made { begun, .. } => {
-                let section = Section { columns: None, csv: false, copy: CopyOptions::default(), file: None };
+            Source::Made { begun, columns, .. } => {
+                let section =
+                    Section { columns: columns.clone(), csv: false, copy: CopyOptions::default(), file: None };
                 return Ok((!std::mem::replace(begun, true)).then_some(section));
             }
             Source::Script(script) => script,

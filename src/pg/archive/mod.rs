@@ -1,4 +1,4 @@
-//! A backup, whatever its format: what it defines, and its rows.
+//! A backup, whatever its format: what it defines, and its rows. A live table is one, too.
 //!
 //! Archives are read through the server's own pg_restore, which knows every format and compression (but for rows that [`direct`] can read); its output and a
 //! plain dump, be it compressed, are the same SQL script to us. Rows without a script may be in several files. Rows can be read as often as wanted: once for the profile, once for the load.
@@ -8,10 +8,12 @@ mod compressed;
 mod data;
 mod direct;
 mod file;
+mod live;
 mod sizes;
 
 pub use data::{Data, Lent, Section, SequenceState};
 pub use foreshard_core::backup::sizes::Stored;
+pub use live::{lock, table_named};
 
 use super::catalog;
 use super::definition::{Definitions, Reader, like_table};
@@ -25,6 +27,7 @@ use file::Part;
 use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use foreshard_core::model::{Config, Problem, TableName};
+use live::Live;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 
@@ -36,6 +39,8 @@ pub struct Backup {
     format: BackupFormat,
     copy: CopyOptions,
     like: Option<TableName>,
+    /// A table of this database in place of files.
+    live: Option<Live>,
 }
 
 /// A script's bytes.
@@ -157,6 +162,11 @@ impl Backup {
     /// # Errors
     /// 42501 without the right to read server files, and those of [`file::format`].
     pub fn open(path: &str, config: &Config, schema: Option<&str>) -> Result<Self> {
+        if let Some(name) = live::table_named(path, schema)? {
+            let live = Some(Live::find(name, config)?);
+            let (parts, format, copy) = (Vec::new(), BackupFormat::Text, CopyOptions::default());
+            return Ok(Self { path: path.to_owned(), parts, format, copy, like: None, live });
+        }
         if !catalog::may_read_server_files() {
             return Err(Problem::new("42501", "permission denied to restore from a file of the server")
                 .detail("Only roles with privileges of the \"pg_read_server_files\" role may read files of the server.")
@@ -175,7 +185,7 @@ impl Backup {
                 .detail(format!("A backup of the format {} brings the table's definition along.", file::name(format)))
                 .hint("Leave \"like\" out, or use \"source\" to name the table in the backup.")
                 .into()),
-            _ => Ok(Self { path: path.to_owned(), parts, format, copy: config.copy.clone(), like }),
+            _ => Ok(Self { path: path.to_owned(), parts, format, copy: config.copy.clone(), like, live: None }),
         }
     }
 
@@ -184,8 +194,16 @@ impl Backup {
         self.like.as_ref()
     }
 
+    /// The table of this database that is the backup.
+    pub fn live(&self) -> Option<&TableName> {
+        self.live.as_ref().map(|live| &live.name)
+    }
+
     /// Reads everything that the backup defines, and how large the rows of its tables are.
     pub fn definitions(&self) -> Result<(Definitions, Stored)> {
+        if let Some(live) = &self.live {
+            return live.definitions();
+        }
         if let Some(like) = &self.like {
             return Ok((like_table(like)?, Stored::default()));
         }
@@ -224,6 +242,9 @@ impl Backup {
 
     /// Opens the rows of `tables` (the table and its partitions) and the states of `sequences`.
     pub fn data(&self, tables: &[TableName], sequences: &[TableName], encoding: Option<&str>) -> Result<Data> {
+        if let (Some(live), Some(table)) = (&self.live, tables.first()) {
+            return live.data(table, sequences);
+        }
         if self.like.is_some() {
             return Ok(Data::rows(self.parts.clone(), self.format, self.copy.clone()));
         }

@@ -293,6 +293,11 @@ impl Decider<'_> {
                 None,
             );
         }
+        if definition.foreign {
+            let what = "brings what this database says of it: columns, defaults, checks, triggers, comments";
+            let because = "it is a foreign table: its keys and indexes are the other server's";
+            self.note("table", &name, what, because, None);
+        }
         if self.layout.is_some() {
             for check in &definition.no_inherit {
                 let because = "the shards inherit it: PostgreSQL has no NO INHERIT on a partitioned table";

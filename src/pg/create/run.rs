@@ -167,6 +167,12 @@ fn name_it(mut problem: Problem, action: &Action<'_>) -> Problem {
         Some(detail) => format!("{fact} {detail}"),
         None => fact,
     });
+    if let Action::Apply { part, .. } = action
+        && matches!(part.kind, PartKind::Owner { .. } | PartKind::StatisticsOwner { .. })
+        && problem.sqlstate == "42501"
+    {
+        problem = problem.hint("Ask for membership in that role, or restore without owners: {\"no_owner\": true}.");
+    }
     // Something that it refers to is not here: a schema, type, function, collation, table.
     if problem.hint.is_none() && matches!(problem.sqlstate.as_str(), "3F000" | "42704" | "42883" | "42P01") {
         problem = problem.hint("Restore what the table needs first, for example with pg_restore --section=pre-data.");

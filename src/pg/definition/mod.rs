@@ -11,7 +11,7 @@ mod like;
 mod read;
 
 pub use columns::{inline_constraints, is_deferred_to_after_load, lookup};
-pub use like::like_table;
+pub use like::{Depth, like_table, live_table};
 pub use read::Reader;
 
 use foreshard_core::model::statement::Query;
@@ -89,6 +89,8 @@ pub struct Definition {
     pub no_inherit: Vec<String>,
     /// Identity columns.
     pub identity: Vec<String>,
+    /// A foreign table of this database: what the other server has beside its columns is not known.
+    pub foreign: bool,
 }
 
 /// A foreign key of another table.

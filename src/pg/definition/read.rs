@@ -237,6 +237,7 @@ impl Reader {
                 sequences,
                 referenced_by: Vec::new(),
                 no_inherit: checks_without_heirs(s),
+                foreign: false,
                 identity: inline_constraints(s)
                     .into_iter()
                     .filter(|(_, c)| c.contype == ConstrType::CONSTR_IDENTITY)

@@ -10,7 +10,7 @@ mod format;
 mod text;
 
 pub use format::RowFormat;
-pub use text::{Fields, split_row};
+pub use text::{Fields, split_row, write_row};
 
 use super::script::ROW_LIMIT;
 use crate::model::Problem;

@@ -139,3 +139,37 @@ fn number(raw: &mut &[u8], first: u8, base: u8, digits: usize) -> u8 {
     }
     value
 }
+
+/// Appends a row as COPY writes it with its default options (CopyAttributeOutText).
+pub fn write_row<'a>(fields: impl IntoIterator<Item = Option<&'a [u8]>>, out: &mut Vec<u8>) {
+    for (i, field) in fields.into_iter().enumerate() {
+        if i > 0 {
+            out.push(b'\t');
+        }
+        match field {
+            Some(value) => escape(value, out),
+            None => out.extend_from_slice(b"\\N"),
+        }
+    }
+    out.push(b'\n');
+}
+
+fn escape(mut value: &[u8], out: &mut Vec<u8>) {
+    let letter = |byte: u8| match byte {
+        0x08 => Some(b'b'),
+        0x0c => Some(b'f'),
+        b'\n' => Some(b'n'),
+        b'\r' => Some(b'r'),
+        b'\t' => Some(b't'),
+        0x0b => Some(b'v'),
+        b'\\' => Some(b'\\'),
+        _ => None,
+    };
+    while let Some((at, letter)) = value.iter().enumerate().find_map(|(at, byte)| Some((at, letter(*byte)?))) {
+        let (plain, rest) = value.split_at_checked(at).unwrap_or((value, &[]));
+        out.extend_from_slice(plain);
+        out.extend_from_slice(&[b'\\', letter]);
+        value = rest.get(1..).unwrap_or_default();
+    }
+    out.extend_from_slice(value);
+}

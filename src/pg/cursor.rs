@@ -1,0 +1,118 @@
+//! Rows of a query as texts, some at a time: a cursor that stays open while other work goes on between two looks.
+#![allow(unsafe_code)]
+
+use super::error::Result;
+use super::ffi::cstring;
+use foreshard_core::model::Problem;
+use pgrx::{PgMemoryContexts, check_for_interrupts, pg_sys};
+use std::ffi::{CStr, CString};
+
+/// Rows fetched at a time. As postgres_fdw has it: wide rows of another server are all in memory.
+const BATCH: i64 = 100;
+
+/// A query's rows, in the texts that its types' output functions write. It reads what was there when it was opened, with the rights
+/// of the role that opened it.
+pub struct Cursor {
+    portal: CString,
+    outputs: Vec<pg_sys::FmgrInfo>,
+    /// The texts of one row.
+    memory: PgMemoryContexts,
+}
+
+impl std::fmt::Debug for Cursor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cursor").field("portal", &self.portal).finish_non_exhaustive()
+    }
+}
+
+impl Cursor {
+    /// # Errors
+    /// The server's own, where the caller may not read.
+    pub fn open(query: &str) -> Result<Self> {
+        let query = cstring(query);
+        // SAFETY: the SPI protocol; a portal outlives the connection that opened it, and its name and columns are copied.
+        unsafe {
+            connect()?;
+            let plan = pg_sys::SPI_prepare(query.as_ptr(), 0, std::ptr::null_mut());
+            if plan.is_null() {
+                return Err(Problem::new("XX000", "SPI_prepare failed").into());
+            }
+            let portal = pg_sys::SPI_cursor_open(std::ptr::null(), plan, std::ptr::null_mut(), std::ptr::null(), false);
+            let columns = (*portal).tupDesc;
+            let outputs = (0..usize::try_from((*columns).natts).unwrap_or(0))
+                .map(|i| {
+                    let type_oid = (*(*columns).attrs.as_ptr().add(i)).atttypid;
+                    let (mut function, mut varlena) = (pg_sys::InvalidOid, false);
+                    pg_sys::getTypeOutputInfo(type_oid, &raw mut function, &raw mut varlena);
+                    let mut output = std::mem::zeroed();
+                    pg_sys::fmgr_info_cxt(function, &raw mut output, pg_sys::TopTransactionContext);
+                    output
+                })
+                .collect();
+            let portal = CStr::from_ptr((*portal).name).to_owned();
+            pg_sys::SPI_finish();
+            Ok(Self { portal, outputs, memory: PgMemoryContexts::new("foreshard cursor") })
+        }
+    }
+
+    /// Gives the next rows to `sink`; false after the last one.
+    pub fn fetch(&mut self, mut sink: impl FnMut(&[Option<&[u8]>])) -> Result<bool> {
+        check_for_interrupts!();
+        let Self { portal, outputs, memory } = self;
+        // SAFETY: the SPI protocol, as above; the table has rows of as many columns as there are output functions, and what
+        // these allocate is not kept beyond the row.
+        unsafe {
+            let portal = pg_sys::SPI_cursor_find(portal.as_ptr());
+            if portal.is_null() {
+                return Err(Problem::new("XX000", "the cursor is gone").into());
+            }
+            connect()?;
+            pg_sys::SPI_cursor_fetch(portal, true, BATCH);
+            let (rows, table) = (usize::try_from(pg_sys::SPI_processed).unwrap_or(0), pg_sys::SPI_tuptable);
+            let (mut values, mut nulls) = (vec![pg_sys::Datum::from(0); outputs.len()], vec![false; outputs.len()]);
+            for i in 0..rows {
+                let tuple = *(*table).vals.add(i);
+                pg_sys::heap_deform_tuple(tuple, (*table).tupdesc, values.as_mut_ptr(), nulls.as_mut_ptr());
+                memory.switch_to(|_| {
+                    let texts: Vec<Option<&[u8]>> = outputs
+                        .iter_mut()
+                        .zip(values.iter().zip(&nulls))
+                        .map(|(output, (value, null))| {
+                            let text = || CStr::from_ptr(pg_sys::OutputFunctionCall(output, *value)).to_bytes();
+                            (!null).then(text)
+                        })
+                        .collect();
+                    sink(&texts);
+                });
+                memory.reset();
+            }
+            pg_sys::SPI_freetuptable(table);
+            pg_sys::SPI_finish();
+            Ok(rows > 0)
+        }
+    }
+}
+
+impl Drop for Cursor {
+    /// After an ERROR nothing is done here: the end of the (sub)transaction closes it. Otherwise a table that nobody reads any
+    /// more could not be dropped in the same transaction.
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            // SAFETY: looks for a portal by its name, and closes it where it is still there.
+            unsafe {
+                let portal = pg_sys::SPI_cursor_find(self.portal.as_ptr());
+                if !portal.is_null() {
+                    pg_sys::SPI_cursor_close(portal);
+                }
+            }
+        }
+    }
+}
+
+fn connect() -> Result<()> {
+    // SAFETY: followed by SPI_finish, or by an ERROR that unwinds it.
+    if unsafe { pg_sys::SPI_connect() } == pg_sys::SPI_OK_CONNECT as i32 {
+        return Ok(());
+    }
+    Err(Problem::new("XX000", "SPI_connect failed").into())
+}
