@@ -7,9 +7,6 @@ use foreshard_core::model::Problem;
 use pgrx::{PgMemoryContexts, check_for_interrupts, pg_sys};
 use std::ffi::{CStr, CString};
 
-/// Rows fetched at a time. As postgres_fdw has it: wide rows of another server are all in memory.
-const BATCH: i64 = 100;
-
 /// A query's rows, in the texts that its types' output functions write. It reads what was there when it was opened, with the rights
 /// of the role that opened it.
 pub struct Cursor {
@@ -55,8 +52,8 @@ impl Cursor {
         }
     }
 
-    /// Gives the next rows to `sink`; false after the last one.
-    pub fn fetch(&mut self, mut sink: impl FnMut(&[Option<&[u8]>])) -> Result<bool> {
+    /// Gives the next rows to `sink`, at most `most` of them, and says how many there were: none after the last one.
+    pub fn fetch(&mut self, most: usize, mut sink: impl FnMut(&[Option<&[u8]>])) -> Result<usize> {
         check_for_interrupts!();
         let Self { portal, outputs, memory } = self;
         // SAFETY: the SPI protocol, as above; the table has rows of as many columns as there are output functions, and what
@@ -67,7 +64,7 @@ impl Cursor {
                 return Err(Problem::new("XX000", "the cursor is gone").into());
             }
             connect()?;
-            pg_sys::SPI_cursor_fetch(portal, true, BATCH);
+            pg_sys::SPI_cursor_fetch(portal, true, i64::try_from(most).unwrap_or(1));
             let (rows, table) = (usize::try_from(pg_sys::SPI_processed).unwrap_or(0), pg_sys::SPI_tuptable);
             let (mut values, mut nulls) = (vec![pg_sys::Datum::from(0); outputs.len()], vec![false; outputs.len()]);
             for i in 0..rows {
@@ -88,7 +85,7 @@ impl Cursor {
             }
             pg_sys::SPI_freetuptable(table);
             pg_sys::SPI_finish();
-            Ok(rows > 0)
+            Ok(rows)
         }
     }
 }

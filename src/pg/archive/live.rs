@@ -21,6 +21,10 @@ use std::io::Read;
 
 /// What a backup starts with that is a table.
 const PREFIX: &str = "table:";
+/// Bytes of text that are aimed at when rows are fetched, and rows at most. As many as postgres_fdw has in memory at a time; wide rows
+/// are fetched in smaller numbers.
+const BYTES: usize = 256 << 10;
+const ROWS: usize = 100;
 
 #[derive(Debug)]
 pub(super) struct Live {
@@ -215,7 +219,7 @@ impl Live {
             None => None,
         };
         let states = sequences.iter().map(state).collect::<Result<_>>()?;
-        let rows = Rows { cursor, text: Vec::new(), read: 0 };
+        let rows = Rows { cursor, most: 1, text: Vec::new(), read: 0 };
         Ok(Data::live(rows, columns, states))
     }
 }
@@ -297,6 +301,8 @@ fn tables() -> Result<(Vec<pg_sys::Oid>, Stored)> {
 struct Rows {
     /// None when there are no more.
     cursor: Option<Cursor>,
+    /// Rows to fetch next.
+    most: usize,
     text: Vec<u8>,
     read: usize,
 }
@@ -308,9 +314,9 @@ impl Read for Rows {
             self.text.clear();
             self.read = 0;
             let text = &mut self.text;
-            match cursor.fetch(|row| write_row(row.iter().copied(), text)) {
-                Ok(true) => {}
-                Ok(false) => self.cursor = None,
+            match cursor.fetch(self.most, |row| write_row(row.iter().copied(), text)) {
+                Ok(0) => self.cursor = None,
+                Ok(rows) => self.most = (BYTES * rows / text.len().max(1)).clamp(1, ROWS),
                 Err(error) => error.raise("reading a table"),
             }
         }
