@@ -10,7 +10,7 @@ use crate::pg::catalog;
 use crate::pg::cursor::Cursor;
 use crate::pg::definition::{Definitions, Depth, live_table};
 use crate::pg::error::Result;
-use crate::pg::ffi::{quote_ident, quote_table};
+use crate::pg::ffi::{Pinned, quote_ident, quote_table};
 use foreshard_core::backup::rows::write_row;
 use foreshard_core::backup::sizes::{Stored, StoredRows};
 use foreshard_core::model::config::CopyOptions;
@@ -193,6 +193,8 @@ impl Live {
 
     /// What the catalog says of it and of its neighbours, and how large they are.
     pub fn definitions(&self) -> Result<(Definitions, Stored)> {
+        // Long queries of the catalog look dear to the planner; compiling them takes longer than they do.
+        let _interpreted = Pinned::new(&[("jit", "off")]);
         let (others, stored) = tables()?;
         let others: Vec<pg_sys::Oid> = others.into_iter().filter(|oid| *oid != self.oid).collect();
         let depth = if self.foreign { Depth::Likeness } else { Depth::Whole };
@@ -273,8 +275,9 @@ fn tables() -> Result<(Vec<pg_sys::Oid>, Stored)> {
                  SELECT sum(l.relpages::pg_catalog.int8 + coalesce(toast.relpages, 0))::pg_catalog.int8
                             * pg_catalog.current_setting('block_size')::pg_catalog.int8 AS bytes,
                         CASE WHEN min(l.reltuples) >= 0 THEN sum(l.reltuples::pg_catalog.float8)::pg_catalog.int8 END AS rows
-                 FROM pg_catalog.pg_class l LEFT JOIN pg_catalog.pg_class toast ON toast.oid = l.reltoastrelid
-                 WHERE l.relkind = 'r' AND (l.oid = c.oid OR l.oid IN (SELECT relid FROM pg_catalog.pg_partition_tree(c.oid)))) size
+                 FROM (SELECT c.oid WHERE c.relkind = 'r'
+                       UNION ALL SELECT p.relid::pg_catalog.oid FROM pg_catalog.pg_partition_tree(c.oid) p WHERE c.relkind = 'p' AND p.isleaf) part
+                 JOIN pg_catalog.pg_class l ON l.oid = part.oid LEFT JOIN pg_catalog.pg_class toast ON toast.oid = l.reltoastrelid) size
              WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't'
                AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'foreshard', 'pg_toast')
                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d

@@ -106,6 +106,8 @@ impl Decider<'_> {
                 self.foreign_key(references, *validated, clause, object)?
             }
             PartKind::Unknown => {
+                let table = self.definition.table.name.to_string();
+                let object = if object.is_empty() { &table } else { object };
                 self.note("table", object, "has a property that is left out", "foreshard does not know it", None);
                 Carried::LeftOut
             }
