@@ -6,6 +6,7 @@
 
 use super::SequenceState;
 use super::data::Data;
+use super::facts::facts;
 use crate::pg::catalog;
 use crate::pg::cursor::Cursor;
 use crate::pg::definition::{Definitions, Depth, live_table};
@@ -45,8 +46,8 @@ pub fn table_named(backup: &str, schema: Option<&str>) -> Result<Option<TableNam
 /// [`Live::find`], which tells everything at once.
 pub fn lock(backup: &str, schema: Option<&str>) -> Result<()> {
     let Ok(Some(name)) = table_named(backup, schema) else { return Ok(()) };
-    let Some(found) = facts(&name)? else { return Ok(()) };
-    let Some(only) = found.only().filter(|_| found.usable) else { return Ok(()) };
+    let Some(found) = facts(&name)?.filter(|found| found.problem(&name).is_none()) else { return Ok(()) };
+    let Some(only) = found.only() else { return Ok(()) };
     let table = quote_table(&name);
     if found.lockable {
         return Ok(Spi::run(&format!("LOCK TABLE {only}{table} IN SHARE MODE"))?);
@@ -58,137 +59,21 @@ pub fn lock(backup: &str, schema: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// What the catalog says of a relation.
-struct Facts {
-    oid: pg_sys::Oid,
-    kind: String,
-    /// The table that it is a partition of.
-    parent: Option<String>,
-    temporary: bool,
-    usable: bool,
-    readable: bool,
-    lockable: bool,
-    filtered: bool,
-    /// Sequences of its columns that the caller may not read.
-    closed: Vec<String>,
-}
-
-impl Facts {
-    /// What stands before the name of a table whose own rows are meant: those of its children are theirs. None for other relations
-    /// than local tables.
-    fn only(&self) -> Option<&'static str> {
-        match self.kind.as_str() {
-            "a table" => Some("ONLY "),
-            "a partitioned table" => Some(""),
-            _ => None,
-        }
-    }
-}
-
-fn facts(name: &TableName) -> Result<Option<Facts>> {
-    let (Some(kind), Some(oid)) = (catalog::relation_kind(name)?, catalog::relation_oid(name)?) else {
-        return Ok(None);
-    };
-    Spi::connect(|client| {
-        let rows = client.select(
-            "SELECT (SELECT i.inhparent::pg_catalog.regclass::pg_catalog.text FROM pg_catalog.pg_inherits i
-                     WHERE i.inhrelid = c.oid AND c.relispartition),
-                    c.relpersistence = 't',
-                    pg_catalog.has_schema_privilege(c.relnamespace, 'USAGE'),
-                    pg_catalog.has_table_privilege(c.oid, 'SELECT') OR NOT EXISTS (
-                        SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-                            AND a.attgenerated = '' AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT')),
-                    pg_catalog.has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE'),
-                    pg_catalog.row_security_active(c.oid),
-                    ARRAY(SELECT s.oid::pg_catalog.regclass::pg_catalog.text
-                          FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-                          WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
-                            AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')
-                            AND NOT pg_catalog.has_table_privilege(s.oid, 'SELECT') ORDER BY 1)
-             FROM pg_catalog.pg_class c WHERE c.oid = $1",
-            Some(1),
-            &[oid.into()],
-        )?;
-        let Some(row) = rows.into_iter().next() else { return Ok(None) };
-        let says = |n: usize| Ok::<_, pgrx::spi::Error>(row.get::<bool>(n)?.unwrap_or(false));
-        Ok(Some(Facts {
-            oid,
-            kind,
-            parent: row.get(1)?,
-            temporary: says(2)?,
-            usable: says(3)?,
-            readable: says(4)?,
-            lockable: says(5)?,
-            filtered: says(6)?,
-            closed: row.get(7)?.unwrap_or_default(),
-        }))
-    })
-}
-
 impl Live {
     /// # Errors
-    /// 42P01, 42809 or 0A000 for what is no table to read, 42501 where the caller may not read all of it, 22023 for what the config
-    /// says of files.
+    /// 42P01 where there is no such table, 22023 for what the config says of files, and what [`facts`] finds.
     pub fn find(name: TableName, config: &Config) -> Result<Self> {
-        let mut problems: Vec<Problem> = of_files(config).into_iter().collect();
-        let Some(found) = facts(&name)? else {
-            problems.push(
-                Problem::new("42P01", format!("table \"{name}\" does not exist"))
-                    .hint("A backup that is written table:schema.name is a table of this database."),
-            );
-            return Err(problems.into());
+        let found = facts(&name)?;
+        let absent = || {
+            Problem::new("42P01", format!("table \"{name}\" does not exist"))
+                .hint("A backup that is written table:schema.name is a table of this database.")
         };
-        let table = quote_table(&name);
-        let foreign = found.kind == "a foreign table";
-        if matches!(name.schema.as_str(), "pg_catalog" | "information_schema" | "pg_toast") {
-            problems.push(
-                Problem::new("42809", format!("\"{name}\" belongs to the system"))
-                    .hint("Name a table of an application."),
-            );
-        } else if found.only().is_none() && !foreign {
-            problems.push(
-                Problem::new("42809", format!("\"{name}\" is not a table"))
-                    .detail(format!("It is {}.", found.kind))
-                    .hint("Only tables, partitioned and foreign ones included, have rows to distribute."),
-            );
-        } else if let Some(parent) = &found.parent {
-            problems.push(
-                Problem::new("42809", format!("\"{name}\" is a partition"))
-                    .detail(format!("It is a part of {parent}."))
-                    .hint(format!("Name {parent}, which has the rows of all its partitions, or detach it first.")),
-            );
-        } else if found.temporary {
-            problems.push(
-                Problem::new("0A000", format!("\"{name}\" is a temporary table"))
-                    .detail("What is restored outlives the session, and may not depend on what does not.")
-                    .hint("Copy it into a table that stays: CREATE TABLE … AS TABLE …"),
-            );
-        } else if !found.usable {
-            let schema = quote_ident(&name.schema);
-            problems.push(
-                Problem::new("42501", format!("permission denied for schema {schema}"))
-                    .hint(format!("Its owner can GRANT USAGE ON SCHEMA {schema}.")),
-            );
-        } else if !found.readable {
-            problems.push(
-                Problem::new("42501", format!("permission denied for table {table}"))
-                    .hint(format!("Its owner can GRANT SELECT ON {table}.")),
-            );
-        } else if found.filtered {
-            problems.push(
-                Problem::new("42501", format!("row security would hide rows of {table}"))
-                    .detail("A restore has all rows or none.")
-                    .hint("Do it as the table's owner, or as a role with BYPASSRLS."),
-            );
-        } else if !found.closed.is_empty() {
-            let sequences = found.closed.join(", ");
-            problems.push(
-                Problem::new("42501", format!("permission denied for the sequences of {table}"))
-                    .detail(format!("The copy's sequences go on where these stand: {sequences}."))
-                    .hint(format!("Their owner can GRANT SELECT ON SEQUENCE {sequences}.")),
-            );
+        let problem = found.as_ref().map_or_else(|| Some(absent()), |found| found.problem(&name));
+        let problems: Vec<Problem> = of_files(config).into_iter().chain(problem).collect();
+        match found.filter(|_| problems.is_empty()) {
+            Some(found) => Ok(Self { oid: found.oid, foreign: found.foreign(), name }),
+            None => Err(problems.into()),
         }
-        if problems.is_empty() { Ok(Self { name, oid: found.oid, foreign }) } else { Err(problems.into()) }
     }
 
     /// What the catalog says of it and of its neighbours, and how large they are.
@@ -207,18 +92,15 @@ impl Live {
 
     /// Opens the rows of `table`, itself or a neighbour; of neighbours that the caller may not read there are none.
     pub fn data(&self, table: &TableName, sequences: &[TableName]) -> Result<Data> {
-        let found = facts(table)?.filter(|f| *table == self.name || (f.usable && f.readable && !f.filtered));
-        let columns = match found {
-            Some(_) => columns(table)?,
-            None => Vec::new(),
-        };
-        let list: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
-        let cursor = match &found {
+        let found = facts(table)?.filter(|found| *table == self.name || found.problem(table).is_none());
+        let (columns, cursor) = match found {
             Some(found) => {
-                let only = found.only().unwrap_or_default();
-                Some(Cursor::open(&format!("SELECT {} FROM {only}{}", list.join(", "), quote_table(table)))?)
+                let (columns, only) = (columns(table)?, found.only().unwrap_or_default());
+                let list: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
+                let query = format!("SELECT {} FROM {only}{}", list.join(", "), quote_table(table));
+                (columns, Some(Cursor::open(&query)?))
             }
-            None => None,
+            None => (Vec::new(), None),
         };
         let states = sequences.iter().map(state).collect::<Result<_>>()?;
         let rows = Rows { cursor, most: 1, text: Vec::new(), read: 0 };

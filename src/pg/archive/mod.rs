@@ -7,6 +7,7 @@ mod child;
 mod compressed;
 mod data;
 mod direct;
+mod facts;
 mod file;
 mod live;
 mod sizes;
