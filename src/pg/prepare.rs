@@ -178,7 +178,9 @@ fn make_plan(
         let others = sizes.keys().filter(|table| *table != source).count();
         let of_others = match others {
             0 => String::new(),
-            _ if backup.live().is_some() => format!(", sizes of {} by the catalog", counted(others as u64, "other table")),
+            _ if backup.live().is_some() => {
+                format!(", sizes of {} by the catalog", counted(others as u64, "other table"))
+            }
             _ => format!(", sizes of {} by the backup", counted(others as u64, "other table")),
         };
         sizes.extend(exact.iter().filter(|(_, size)| size.bytes.is_some()).map(|(table, size)| (table.clone(), *size)));

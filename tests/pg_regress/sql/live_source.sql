@@ -37,6 +37,9 @@ INSERT INTO old.parent VALUES (1);
 INSERT INTO old.child VALUES (2, 3);
 CREATE TABLE old.hollow ();
 INSERT INTO old.hollow DEFAULT VALUES;
+CREATE TYPE old.kind AS (id int, note text);
+CREATE TABLE old.typed OF old.kind (id NOT NULL DEFAULT 7);
+INSERT INTO old.typed VALUES (1, 'x');
 CREATE VIEW old.seen AS SELECT 1 AS id;
 CREATE MATERIALIZED VIEW old.kept AS SELECT 1 AS id;
 CREATE TEMP TABLE fleeting (id int);
@@ -74,6 +77,9 @@ SELECT rows, jsonb_path_query_array(notes, '$[*].what') FROM restore_table('shop
 SELECT test.differences('old.parts', 'shop.parts');
 SELECT rows FROM restore_table('shop.parent', 'table:old.parent', '{"query_log": "off"}');
 SELECT rows FROM restore_table('shop.hollow', 'table:old.hollow', '{"query_log": "off"}');
+-- What is lost is said.
+SELECT rows, notes FROM restore_table('shop.typed', 'table:old.typed', '{"query_log": "off"}');
+INSERT INTO shop.typed (note) VALUES ('y') RETURNING *;
 
 -- What is refused.
 SELECT test.live('shop.x', 'old.nothing');
