@@ -159,9 +159,11 @@ pub fn phase(phase: Phase) {
     next(phase, phase.words().map(str::to_owned));
 }
 
-/// The load begins, of that many rows, where that is known.
-pub fn loading(rows: Option<u64>, shards: u64) {
-    let rows = rows.map_or_else(|| "the rows".to_owned(), |rows| counted(rows, "row"));
+/// The load begins, of that many rows, where that is known;
+/// `exactly`: they were counted, not told from some of them.
+pub fn loading(rows: Option<u64>, exactly: bool, shards: u64) {
+    let about = if exactly { "" } else { "about " };
+    let rows = rows.map_or_else(|| "the rows".to_owned(), |rows| format!("{about}{}", counted(rows, "row")));
     let into = if shards > 1 { format!(" into {}", counted(shards, "shard")) } else { String::new() };
     next(Phase::Loading, Some(format!("loading {rows}{into}")));
 }

@@ -11,6 +11,7 @@ use super::request::Request;
 use super::{archive, catalog, claim, progress};
 use foreshard_core::backup::checksum::Checksum;
 use foreshard_core::model::config::Verify;
+use foreshard_core::model::profile::ProfileKind;
 use foreshard_core::model::{Plan, Problem, TableName};
 use pgrx::Spi;
 use std::time::Instant;
@@ -52,13 +53,16 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         &definition.sequences,
         prepared.definitions.encoding.as_deref(),
     )?;
-    progress::loading(plan.rows, plan.layout.shards.len() as u64);
+    let counted = plan.profile.as_ref().is_some_and(|p| p.kind == ProfileKind::Whole);
+    progress::loading(plan.rows, counted, plan.layout.shards.len() as u64);
     let shards: Vec<TableName> = plan.layout.shards.iter().map(|s| blueprint.shard_name(s.ordinal)).collect();
     let whole = [request.target.clone()];
     let leaves = if plan.layout.method.shards() { shards.as_slice() } else { &whole };
     let known = || load::Target::of(&request.target, &plan.layout, leaves, &columns);
     let mut pages = known()?;
-    let filled_later = pages.is_some() && !has_wide_rows(plan);
+    let encoding = load::encoding(prepared.definitions.encoding.as_deref())?;
+    let by_threads = data.is_script() && encoding == super::ffi::database_encoding();
+    let filled_later = pages.is_some() && by_threads && !has_wide_rows(plan);
     if filled_later {
         builder.run(Phase::Indexes)?;
         // A key may forbid NULLs.
@@ -67,12 +71,15 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
     let loaded = load::load(data, &request.target, pages.as_ref(), &columns, request.config.verify)?;
     all_sections(&prepared, &loaded)?;
     progress::phase(progress::Phase::Verifying);
-    let stored = match &pages {
-        Some(pages) if filled_later || request.config.verify == Verify::Checksum => {
-            Some(load::read_back(&pages.leaves, pages.shape(), &columns)?)
-        }
-        None if request.config.verify == Verify::Checksum => Some(stored(&request.target, &columns)?),
-        _ => None,
+    let wanted = request.config.verify == Verify::Checksum;
+    let read_back = match pages.as_ref().filter(|_| filled_later || wanted) {
+        Some(pages) => Some(load::read_back(&pages.leaves, pages.shape(), &columns)?),
+        None => None,
+    };
+    let stored = match &read_back {
+        Some(read) => Some(read.checksum),
+        None if wanted => Some(stored(&request.target, &columns)?),
+        None => None,
     };
     let mut checksum = verify(&loaded, stored)?;
     if rows_only && checksum.is_some() {
@@ -81,8 +88,9 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         checksum = Some(self::stored(&request.target, &columns)?);
     }
     progress::phase(progress::Phase::Finishing);
-    if !filled_later {
-        builder.run(Phase::Indexes)?;
+    match read_back {
+        Some(read) if filled_later => read.build_others()?,
+        _ => builder.run(Phase::Indexes)?,
     }
     builder.run(Phase::AfterLoad)?;
     set_sequences(&blueprint, &loaded)?;

@@ -54,8 +54,26 @@ struct Leaf {
     all_given: bool,
 }
 
-/// Reads all rows of `leaves`, whose tuples have the shape; gives their checksum, and builds the indexes that the leaves have.
-pub fn read_back(leaves: &[pg_sys::Oid], shape: &Shape, columns: &[LoadColumn]) -> Result<Checksum> {
+/// What reading all rows gave.
+#[derive(Debug)]
+pub struct ReadBack {
+    pub checksum: Checksum,
+    /// Indexes that are left to the server.
+    unbuilt: Vec<pg_sys::Oid>,
+}
+
+impl ReadBack {
+    /// The server builds what is left.
+    ///
+    /// # Errors
+    /// Those of REINDEX, as for a key that is there twice.
+    pub fn build_others(&self) -> Result<()> {
+        self.unbuilt.iter().copied().try_for_each(indexes::rebuild)
+    }
+}
+
+/// Reads all rows of `leaves`, whose tuples have the shape, and builds those of the leaves' indexes that are made of words.
+pub fn read_back(leaves: &[pg_sys::Oid], shape: &Shape, columns: &[LoadColumn]) -> Result<ReadBack> {
     let threads = Threads::start(settings::load_threads(), || {
         let reader = Reader::new(shape.clone());
         move |jobs: Jobs<Job>, found| work(reader, &jobs, &found)
@@ -101,9 +119,8 @@ pub fn read_back(leaves: &[pg_sys::Oid], shape: &Shape, columns: &[LoadColumn]) 
         pass.take(found)?;
     }
     let Pass { checksum, built, unbuilt, .. } = pass;
-    unbuilt.into_iter().try_for_each(indexes::rebuild)?;
     indexes::sync(&built);
-    Ok(checksum)
+    Ok(ReadBack { checksum, unbuilt })
 }
 
 /// What the backend knows while threads read.
