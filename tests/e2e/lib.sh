@@ -26,6 +26,10 @@ finish() {
         failed=1
         printf 'not ok: %s checked nothing\n' "$test_name"
     fi
+    # What a test has mounted would outlive it.
+    while read -r _ name _; do
+        case $name in "$work"/*) as_root umount -l "$name" || true ;; esac
+    done </proc/mounts
     for name in "$work"/*/; do
         [ -d "$name/data" ] || continue
         if [ $failed != 0 ]; then
