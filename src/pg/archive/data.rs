@@ -162,7 +162,9 @@ impl Data {
                     {
                         self.met.insert(table);
                         let copy = CopyOptions { encoding: self.encoding.clone(), ..CopyOptions::default() };
-                        return Ok(Some(Section { columns: Some(columns), csv: false, copy, file: None }));
+                        // A COPY written by hand may name none, and mean them all.
+                        let columns = (!columns.is_empty()).then_some(columns);
+                        return Ok(Some(Section { columns, csv: false, copy, file: None }));
                     }
                 }
                 Piece::Statement(text) => {
