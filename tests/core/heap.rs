@@ -96,7 +96,17 @@ fn what_only_the_server_understands_is_left_to_it() {
         assert_eq!(encoded(type_name, text), None, "{type_name} {text:?}");
     }
     assert!(Kind::of_type("text").unwrap().encode(b"caf\xe9", &mut Vec::new()).is_none(), "no UTF-8");
-    for other in ["jsonb", "integer[]", "interval", "numeric(3,5)", "numeric(5,-2)", "bit(3)", "point"] {
+    for other in [
+        "jsonb",
+        "integer[]",
+        "character varying(3)[]",
+        "numeric(4,1)[]",
+        "interval",
+        "numeric(3,5)",
+        "numeric(5,-2)",
+        "bit(3)",
+        "point",
+    ] {
         assert_eq!(Kind::of_type(other), None, "{other}");
     }
 }

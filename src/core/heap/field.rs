@@ -37,6 +37,10 @@ const NAME: usize = 64;
 impl Kind {
     /// The type of a column, from its name as `format_type` writes it; None for a type not understood here.
     pub fn of_type(type_name: &str) -> Option<Self> {
+        // The name of an array begins like that of its elements, modifier and all.
+        if type_name.ends_with("[]") {
+            return None;
+        }
         let (plain, modifier) = match type_name.split_once('(') {
             Some((plain, rest)) => (plain, Some(rest.split_once(')')?.0)),
             None => (type_name, None),

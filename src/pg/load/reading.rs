@@ -7,6 +7,8 @@ use crate::pg::ffi;
 use foreshard_core::backup::rows::{RowFormat, RowReader};
 use foreshard_core::model::Problem;
 use foreshard_core::model::config::BackupFormat;
+use pgrx::PgTryBuilder;
+use std::panic::AssertUnwindSafe;
 
 /// Splits the bytes of one section into rows in the database's encoding.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub struct Reading {
     foreign: Option<i32>,
     /// Bytes after the last line end, which may stop inside a character.
     held: Vec<u8>,
+    /// Lines converted.
+    lines: u64,
 }
 
 impl Reading {
@@ -26,6 +30,7 @@ impl Reading {
             reader: RowReader::new(RowFormat::of(format, &section.copy)?, columns),
             foreign: (encoding != ffi::database_encoding()).then_some(encoding),
             held: Vec::new(),
+            lines: 0,
         })
     }
 
@@ -36,15 +41,36 @@ impl Reading {
         self.held.extend_from_slice(chunk);
         let whole = self.held.iter().rposition(|b| *b == b'\n').map_or(0, |last| last + 1);
         let lines: Vec<u8> = self.held.drain(..whole).collect();
-        self.reader.push(&ffi::to_server(&lines, encoding), sink).map_err(|e| e.problem().into())
+        let converted = self.convert(&lines, encoding)?;
+        self.reader.push(&converted, sink).map_err(|e| e.problem().into())
     }
 
     pub fn finish(&mut self, mut sink: impl FnMut(foreshard_core::backup::rows::Row<'_>)) -> Result<()> {
         if let Some(encoding) = self.foreign {
             let rest = std::mem::take(&mut self.held);
-            self.reader.push(&ffi::to_server(&rest, encoding), &mut sink).map_err(|e| e.problem())?;
+            let converted = self.convert(&rest, encoding)?;
+            self.reader.push(&converted, &mut sink).map_err(|e| e.problem())?;
         }
         self.reader.finish(sink).map_err(|e| e.problem().into())
+    }
+
+    /// Whole lines in the database's encoding. The server's error says which bytes it does not take, not where they are.
+    fn convert(&mut self, lines: &[u8], encoding: i32) -> Result<Vec<u8>> {
+        let attempt = |text: &[u8]| {
+            PgTryBuilder::new(AssertUnwindSafe(|| Ok(ffi::to_server(text, encoding))))
+                .catch_others(|error| Err(ffi::problem_of(&error)))
+                .execute()
+        };
+        let converted = attempt(lines).map_err(|mut problem| {
+            if let Some((number, _)) =
+                (self.lines + 1..).zip(lines.split(|b| *b == b'\n')).find(|(_, l)| attempt(l).is_err())
+            {
+                problem.detail = Some(format!("At line {number} of the rows."));
+            }
+            problem
+        })?;
+        self.lines += lines.iter().filter(|b| **b == b'\n').count() as u64;
+        Ok(converted)
     }
 }
 
