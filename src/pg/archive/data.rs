@@ -5,6 +5,7 @@
 //! table's sequences, and INSERT statements, which are no COPY and are refused.
 
 use super::file::{self, Part};
+use super::text::decoded;
 use super::{Bytes, Origin, starts_with_word};
 use crate::pg::error::Result;
 use crate::pg::threads::Stop;
@@ -156,7 +157,7 @@ impl Data {
             };
             match piece {
                 Piece::CopyIn(text) => {
-                    let header = copy_header(&text)?;
+                    let header = copy_header(&decoded(&text, self.encoding.as_deref()))?;
                     if let Some((table, columns)) = header
                         && self.tables.contains(&table)
                     {
@@ -168,7 +169,7 @@ impl Data {
                     }
                 }
                 Piece::Statement(text) => {
-                    let text = String::from_utf8_lossy(&text);
+                    let text = decoded(&text, self.encoding.as_deref());
                     if starts_with_word(&text, "insert") {
                         refuse_insert(&text, &self.tables)?;
                     } else if starts_with_word(&text, "select") {
@@ -275,8 +276,8 @@ impl Data {
 }
 
 /// Table and columns of a `COPY … FROM stdin`.
-pub(super) fn copy_header(text: &[u8]) -> Result<Option<(TableName, Vec<String>)>> {
-    Ok(tree::with(&String::from_utf8_lossy(text), |nodes| {
+pub(super) fn copy_header(text: &str) -> Result<Option<(TableName, Vec<String>)>> {
+    Ok(tree::with(text, |nodes| {
         let copy = nodes.first().and_then(|n| n.get::<pg_sys::CopyStmt>())?;
         Some((tree::table_name(copy.relation, "public")?, tree::strings(copy.attlist)))
     })?)

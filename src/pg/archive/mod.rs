@@ -11,6 +11,7 @@ mod facts;
 mod file;
 mod live;
 mod sizes;
+mod text;
 
 pub use data::{Data, Lent, Section, SequenceState};
 pub use foreshard_core::backup::sizes::Stored;
@@ -218,14 +219,15 @@ impl Backup {
                 Err(error) => return Err(script.source_mut().cause(&error)),
             };
             match piece {
-                Piece::Statement(text) => match std::str::from_utf8(&text) {
-                    Ok(text) if !starts_with_word(text, "insert") => reader.statement(text),
-                    Ok(_) => {}
-                    Err(_) => reader.statement(&String::from_utf8_lossy(&text)),
-                },
+                Piece::Statement(text) => {
+                    let text = text::decoded(&text, reader.encoding());
+                    if !starts_with_word(&text, "insert") {
+                        reader.statement(&text);
+                    }
+                }
                 Piece::CopyIn(text) => {
                     // What the parser does not take is told when the table's own rows are read.
-                    let Ok(Some((table, _))) = copy_header(&text) else { continue };
+                    let Ok(Some((table, _))) = copy_header(&text::decoded(&text, reader.encoding())) else { continue };
                     loop {
                         match script.read_rows() {
                             Ok(Some(lines)) => stored.count(&table, lines),
@@ -249,7 +251,7 @@ impl Backup {
         if self.like.is_some() {
             return Ok(Data::rows(self.parts.clone(), self.format, self.copy.clone()));
         }
-        let script = self.script(&data_of(tables.iter().chain(sequences)))?;
+        let script = self.script(&data_of(tables.iter().chain(sequences), encoding))?;
         Ok(Data::script(script, tables.to_vec(), sequences.to_vec(), encoding.map(str::to_owned)))
     }
 
@@ -259,7 +261,7 @@ impl Backup {
         let Some(rows) = direct else { return self.data(tables, sequences, encoding) };
         let rest = match sequences {
             [] => None,
-            _ => Some(PgRestore::start(&self.path, &data_of(sequences.iter()))?),
+            _ => Some(PgRestore::start(&self.path, &data_of(sequences.iter(), encoding))?),
         };
         let script = ScriptReader::new(Origin::Direct { rows, rest }.into());
         Ok(Data::script(script, tables.to_vec(), sequences.to_vec(), encoding.map(str::to_owned)))
@@ -289,9 +291,10 @@ impl Backup {
 }
 
 /// Arguments for the data of tables and sequences.
-fn data_of<'a>(relations: impl Iterator<Item = &'a TableName>) -> Vec<String> {
-    let of = |r: &TableName| [format!("--schema={}", r.schema), format!("--table={}", r.name)];
-    std::iter::once("--data-only".to_owned()).chain(relations.flat_map(of)).collect()
+fn data_of<'a>(tables: impl Iterator<Item = &'a TableName> + Clone, encoding: Option<&str>) -> Vec<String> {
+    let mut arguments = vec!["--data-only".to_owned()];
+    arguments.extend(text::selection(tables, encoding));
+    arguments
 }
 
 /// The statement's first word, in any case.

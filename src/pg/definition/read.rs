@@ -38,6 +38,11 @@ impl Reader {
         }
     }
 
+    /// `client_encoding` of the script, as far as it was read.
+    pub fn encoding(&self) -> Option<&str> {
+        self.found.encoding.as_deref()
+    }
+
     pub fn statement(&mut self, statement: &str) {
         let outcome = tree::with(statement, |nodes| nodes.iter().for_each(|n| self.read(*n, statement)));
         if let Err(problem) = outcome {
