@@ -78,6 +78,6 @@ sql main "CREATE TABLE alone.large (id bigint PRIMARY KEY, a text, b bytea, c js
     INSERT INTO alone.large VALUES (4, repeat(E'hundred\t', 13500000), NULL, NULL), (5, 'small', NULL, 'null'), (6, NULL, '', '{}')" shop
 on main pg_dump -d shop -Fc -Z1 -t alone.large -f "$dir/large.dump"
 check "large values: restored" 6 "$(sql main "SET client_min_messages = error; SELECT rows FROM restore_table('copies.large', '$dir/large.dump',
-    '{\"source\": \"alone.large\", \"method\": \"hash\", \"shard_key\": [\"id\"], \"shard_count\": 3}')" shop)"
+    '{\"source\": \"alone.large\", \"profile\": \"off\", \"method\": \"hash\", \"shard_key\": [\"id\"], \"shard_count\": 3}')" shop)"
 large() { sql main "SELECT id, octet_length(a), md5(a), md5(b), md5(c::text) FROM $1 ORDER BY id" shop; }
 check "large values: contents" "$(large alone.large)" "$(large copies.large)"
