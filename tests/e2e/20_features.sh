@@ -74,6 +74,10 @@ trigger in rows
 trigger table" "$(cut -d'|' -f1 <<<"$before" | sort -u)"
 
 carried features_plain other "$original" 'Order ü' '{"method": "none"}'
+# Dumped again, the statements are the same: all that pg_dump says of a table.
+statements() { on main pg_dump -d "$1" --schema-only -t "$original" | grep -v -e '^--' -e '^.restrict ' -e '^.unrestrict ' -e '^$'; }
+check_match "the dump has statements" 'CREATE TRIGGER' "$(statements shop)"
+check "the dump again has the same statements" "$(statements shop | LC_ALL=C sort)" "$(statements other | LC_ALL=C sort)"
 carried features_plain_copy shop '"Shop ü"."Copy ü"' 'Order ü' '{"method": "none", "source": "\"Shop ü\".\"Order ü\""}'
 sql main "DROP TABLE $original" other
 hash='"method": "hash", "shard_key": ["region"], "shard_count": 3'

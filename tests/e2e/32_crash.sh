@@ -53,10 +53,12 @@ for where in profile load verify indexes; do
     judge "backend killed while in $where"
 done
 
-strike load kill_postmaster
-# shellcheck disable=SC2086 # a list
-check "the orphans of a killed postmaster leave by themselves" "" "$(ps -o pid=,args= -p ${group//$'\n'/ } || true)"
-judge "postmaster killed while in load"
+for where in load indexes; do
+    strike $where kill_postmaster
+    # shellcheck disable=SC2086 # a list
+    check "the orphans of a postmaster killed while in $where leave by themselves" "" "$(ps -o pid=,args= -p ${group//$'\n'/ } || true)"
+    judge "postmaster killed while in $where"
+done
 
 strike indexes crash_server
 judge "server killed while in indexes"
