@@ -257,7 +257,9 @@ impl Backup {
 
     /// The same by the fastest way: without pg_restore where that is possible. How much of the backup was read is not told.
     pub fn data_at_once(&self, tables: &[TableName], sequences: &[TableName], encoding: Option<&str>) -> Result<Data> {
-        let direct = Direct::open(&self.path, self.format, tables).filter(|_| self.like.is_none());
+        // Names in another encoding are pg_restore's to find.
+        let plain = self.like.is_none() && encoding.is_none_or(|e| e.eq_ignore_ascii_case("UTF8"));
+        let direct = Direct::open(&self.path, self.format, tables).filter(|_| plain);
         let Some(rows) = direct else { return self.data(tables, sequences, encoding) };
         let rest = match sequences {
             [] => None,
