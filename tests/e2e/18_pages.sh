@@ -139,6 +139,18 @@ sql main "SELECT pg_create_logical_replication_slot('watch', 'test_decoding')" s
 restore pages 3 hash id 2 >/dev/null
 check "with wal_level = logical every row can be decoded" "$rows" "$(sql main "SELECT count(*) FROM pg_logical_slot_get_changes('watch', NULL, NULL) WHERE data ~ '^table pages.types[^ ]*: INSERT'" shop)"
 
+# Without a WAL for new tables their files are on the disk before the transaction ends.
+sql main "SELECT pg_drop_replication_slot('watch')" shop >/dev/null
+stop main
+printf '%s\n' "wal_level = minimal" "max_wal_senders = 0" | as_server tee -a "$work/main/data/postgresql.conf" >/dev/null
+start main
+sql main "SET client_min_messages = warning; DROP TABLE pages.types" shop
+restore pages 3 hash id 8 >/dev/null
+crash main && start main
+check "with wal_level = minimal all rows outlive a crash" "t" "$(sql main "SELECT sum(rows) = $rows AND bool_and(ok) FROM foreshard.verify_table('pages.types')" shop)"
+check "and so do the indexes" "t" "$(sql main "SELECT count(bt_index_parent_check(c.oid, true, true) IS NULL) = count(*) FROM pg_class c JOIN pg_am a ON a.oid = relam
+    WHERE relkind = 'i' AND amname = 'btree' AND relnamespace = 'pages'::regnamespace" shop)"
+
 stop main
 check_match "the checksums of all pages hold" 'Bad checksums:  0' "$(as_server "$(pg_bindir)/pg_checksums" -D "$work/main/data" --check)"
 start main

@@ -20,6 +20,10 @@ use std::sync::mpsc::SyncSender;
 /// Pages that a thread takes at a time.
 const BATCH: usize = 32;
 
+/// Bytes of entries that a thread sorts at most: half a second of work, in which it does not look whether it is still wanted. Measured:
+/// eight million entries of 16 bytes in 1.1 s of a busy core.
+const MOST_SORTED: usize = 64 << 20;
+
 /// What threads are asked to do.
 enum Job {
     /// Rows of a leaf, for the indexes with these keys.
@@ -167,6 +171,7 @@ impl Pass {
                 }
                 // SAFETY: reads a setting, in kB.
                 let most = usize::try_from(unsafe { pg_sys::maintenance_work_mem }).unwrap_or(0) << 10;
+                let most = most.min(MOST_SORTED);
                 for all in &mut leaf.entries {
                     // More than fits is for the server's sort, which has a disk.
                     *all = all.take().filter(|all| all.bytes() <= most);
