@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # How much memory a restore takes, and whether that grows with the table: narrow rows (as pgbench's accounts, without
 # their filler) and wide text, each at two sizes. Prints, for each, the highest RssAnon of the backend and of its
-# pg_restore (polled from /proc, so without shared buffers), and the seconds of each phase, seen from outside.
-# Install with PROFILE=release first. SIZES, in megabytes of the table, is "256 1024".
+# pg_restore (polled from /proc, so without shared buffers), and the seconds of each phase.
+# Install with PROFILE=release first. SIZES, in megabytes of the table, is "256 1024"; TABLES is "narrow wide".
 . "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/cluster.sh"
 set -euo pipefail
 
@@ -36,8 +36,9 @@ anonymous() { awk '/^RssAnon/ { print $2 }' "/proc/$1/status" 2>/dev/null || ech
 
 # Samples a restore ten times a second.
 measure() {
-    local table=$1 pid child arguments phase kilobytes restorer=0 peak=0 base=0 last=0 now profiler=""
+    local table=$1 pid child phase kilobytes restorer=0 peak=0 base=0 last=0 now
     local -A seconds=() peaks=()
+    local -a order=()
     PGAPPNAME=bench run -o "$work/out" -c "SET client_min_messages = error" -c "SELECT pg_sleep(0.5)" -c "SELECT rows, seconds
         FROM restore_table('public.$table', '$work/main/backups/$table.dump',
                            '{\"query_log\": \"off\", \"shard_key\": [\"customer\"], \"method\": \"hash\", \"shard_count\": 8}')" &
@@ -47,21 +48,12 @@ measure() {
     base=$(anonymous "$pid")
     last=$(date +%s%N)
     while kill -0 $session 2>/dev/null; do
+        # What foreshard.jobs reads.
+        phase=$(grep -o '"phase":"[A-Za-z]*"' "$work/main/data/base/pgsql_tmp/pgsql_tmp_foreshard_$pid" 2>/dev/null | cut -d'"' -f4 || true)
+        phase=${phase:-other}
+        [ -n "${seconds[$phase]:-}" ] || order+=("$phase")
         child=$(cat "/proc/$pid/task/$pid/children" 2>/dev/null || true)
-        child=${child%% *} arguments=""
-        [ -z "$child" ] || arguments=$(tr '\0' ' ' <"/proc/$child/cmdline" 2>/dev/null || true)
-        case $arguments in
-            *--schema-only*) phase=definitions ;;
-            *--data-only*)
-                profiler=${profiler:-$child}
-                [ "$child" = "$profiler" ] && phase=profile || phase=load
-                ;;
-            *) case ${phase:-} in
-                profile | "after profile") phase="after profile" ;;
-                load | "verify, indexes") phase="verify, indexes" ;;
-                *) phase=other ;;
-            esac ;;
-        esac
+        child=${child%% *}
         kilobytes=$(anonymous "$pid")
         kilobytes=${kilobytes:-0}
         [ "$kilobytes" -le "$peak" ] || peak=$kilobytes
@@ -79,14 +71,13 @@ measure() {
     printf '%-7s %5s MB: backend %3s MB at its start, %3s MB at most; pg_restore %s MB; %s rows in %.1f s\n' "$table" \
         "$(run -c "SELECT (SELECT sum(pg_table_size(s.shard)) FROM foreshard.shards s)::bigint / 1048576")" \
         $((base / 1024)) $((peak / 1024)) $((restorer / 1024)) $(tail -n 1 "$work/out" | tr '|' ' ')
-    for phase in definitions other profile "after profile" load "verify, indexes"; do
-        [ -z "${seconds[$phase]:-}" ] || printf '    %-16s %6.1f s, %3s MB\n' "$phase" \
-            "$(awk "BEGIN { print ${seconds[$phase]} / 1e9 }")" $((${peaks[$phase]:-0} / 1024))
+    for phase in "${order[@]}"; do
+        printf '    %-16s %6.1f s, %3s MB\n' "$phase" "$(awk "BEGIN { print ${seconds[$phase]} / 1e9 }")" $((${peaks[$phase]:-0} / 1024))
     done
     run -c "SET client_min_messages = error" -c "DROP TABLE $table" -c "CHECKPOINT"
 }
 
-for table in narrow wide; do
+for table in ${TABLES:-narrow wide}; do
     for megabytes in ${SIZES:-256 1024}; do
         fill $table "$megabytes"
         measure $table

@@ -52,7 +52,7 @@ impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
     /// `work` makes the work of one thread.
     ///
     /// # Errors
-    /// 53000 when the system gives no threads.
+    /// 53000 when the system gives no thread at all.
     pub fn start<W>(threads: usize, mut work: impl FnMut() -> W) -> Result<Self>
     where
         W: FnOnce(Jobs<J>, SyncSender<R>) + Send + 'static,
@@ -69,7 +69,11 @@ impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
         };
         for _ in 0..threads {
             let (work, taken, given) = (work(), Jobs(Arc::clone(&taken)), given.clone());
-            group.spawn(move || work(taken, given))?;
+            match group.spawn(move || work(taken, given)) {
+                // Fewer than were wanted do the work as well.
+                Err(_) if !group.threads.is_empty() => break,
+                outcome => outcome?,
+            }
         }
         Ok(group)
     }
