@@ -246,6 +246,13 @@ pub fn server_program(name: &str) -> std::path::PathBuf {
     std::path::Path::new(&*postgres.to_string_lossy()).with_file_name(name)
 }
 
+/// Ends the process when its postmaster has gone, as waiting does.
+pub fn exit_without_postmaster() {
+    let events = pg_sys::WL_TIMEOUT | pg_sys::WL_EXIT_ON_PM_DEATH;
+    // SAFETY: waits for nothing, without a latch.
+    unsafe { pg_sys::WaitLatch(std::ptr::null_mut(), events as i32, 0, pg_sys::PG_WAIT_EXTENSION) };
+}
+
 /// Waits until `fd` can be read. Interrupts are served while waiting: a cancel raises its ERROR from here.
 pub fn wait_readable(fd: std::os::fd::RawFd) {
     let events = pg_sys::WL_LATCH_SET | pg_sys::WL_SOCKET_READABLE | pg_sys::WL_EXIT_ON_PM_DEATH;

@@ -5,6 +5,7 @@
 #![allow(unsafe_code)]
 
 use crate::pg::error::Result;
+use crate::pg::ffi;
 use foreshard_core::model::Problem;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
@@ -12,9 +13,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long the backend waits before it looks for a cancel.
+/// How long the backend waits before it looks for a cancel, and works before it looks for the postmaster.
 const PATIENCE: Duration = Duration::from_millis(50);
 /// Jobs, and results, that wait for each thread.
 const QUEUED: usize = 2;
@@ -46,6 +47,8 @@ pub struct Threads<J, R> {
     early: VecDeque<R>,
     threads: Vec<JoinHandle<()>>,
     stop: Stop,
+    /// When it was last seen that there is a postmaster.
+    looked: Instant,
 }
 
 impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
@@ -66,6 +69,7 @@ impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
             early: VecDeque::new(),
             threads: Vec::new(),
             stop: Stop::default(),
+            looked: Instant::now(),
         };
         for _ in 0..threads {
             let (work, taken, given) = (work(), Jobs(Arc::clone(&taken)), given.clone());
@@ -129,7 +133,7 @@ impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
         match self.early.pop_front() {
             Some(result) => Ok(Some(result)),
             None => loop {
-                pgrx::check_for_interrupts!();
+                self.look_around();
                 match self.results.as_ref().map(|r| r.recv_timeout(PATIENCE)) {
                     Some(Ok(result)) => return Ok(Some(result)),
                     Some(Err(RecvTimeoutError::Timeout)) => {}
@@ -144,11 +148,20 @@ impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
 
     /// A result, if one comes soon.
     fn wait(&mut self) -> Result<Option<R>> {
-        pgrx::check_for_interrupts!();
+        self.look_around();
         match self.results.as_ref().map(|r| r.recv_timeout(Duration::from_millis(1))) {
             Some(Ok(result)) => Ok(Some(result)),
             Some(Err(RecvTimeoutError::Timeout)) => Ok(None),
             Some(Err(RecvTimeoutError::Disconnected)) | None => Err(gone()),
+        }
+    }
+
+    /// Is the work still wanted? An orphan would keep a new postmaster from starting.
+    fn look_around(&mut self) {
+        pgrx::check_for_interrupts!();
+        if self.looked.elapsed() >= PATIENCE {
+            ffi::exit_without_postmaster();
+            self.looked = Instant::now();
         }
     }
 

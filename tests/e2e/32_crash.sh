@@ -16,8 +16,11 @@ sql main "INSERT INTO orders SELECT n, n % 9973, md5(n::text) FROM generate_seri
 backup=$(backups main)/shop.dump
 on main pg_dump -Fc -Z1 -f "$backup" shop
 sql main "CREATE EXTENSION foreshard"
-restore="SELECT rows FROM restore_table('public.orders', '$backup',
-    '{\"query_log\": \"off\", \"shard_key\": [\"customer\"], \"method\": \"hash\", \"shard_count\": 4}')"
+restore_of() {
+    echo "SELECT rows FROM restore_table('public.orders', '$1',
+        '{\"query_log\": \"off\", \"shard_key\": [\"customer\"], \"method\": \"hash\", \"shard_count\": 4}')"
+}
+restore=$(restore_of "$backup")
 
 # All but the files.
 judge() {
@@ -40,6 +43,9 @@ kill_postmaster() {
 }
 crash_server() { crash main && start main; }
 
+piped=$(backups main)/piped.dump
+piped_backup shop "$piped"
+whole=$backup backup=$piped restore=$(restore_of "$piped")
 for where in profile load; do
     strike $where kill_child
     judge "pg_restore killed while in $where"
@@ -48,6 +54,7 @@ for where in profile load; do
     check "and its files are gone with it" "" "$(traces | sed -n 9p)"
 done
 
+backup=$whole restore=$(restore_of "$whole")
 for where in profile load verify indexes; do
     strike $where kill_backend
     judge "backend killed while in $where"

@@ -76,8 +76,10 @@ check "prepared: there afterwards" "4|100000|t" \
     "$(sql main "SELECT count(*), sum(rows), bool_and(ok) FROM foreshard.verify_table('orders')")"
 sql main "DROP TABLE orders"
 
-# Two at once.
-hold load
+# Two at once; the first one is held by its pg_restore.
+piped=$(backups main)/piped.dump
+piped_backup shop "$piped"
+restore=${restore//$backup/$piped} hold load
 check_error "the second of two is told at once" "ERROR:  55006: .*orders.* is being restored" main "SET statement_timeout = '60s'; $restore"
 check_error "so is one who plans it" "ERROR:  55006: .*orders.* is being restored" main \
     "SET statement_timeout = '60s'; SELECT * FROM foreshard.plan_restore('public.orders', '$backup', '$config')"

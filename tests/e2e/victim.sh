@@ -38,26 +38,21 @@ SQL
 backend() { sql main "SELECT pid FROM pg_stat_activity WHERE application_name = 'victim' AND backend_type = 'client backend'
                           AND query LIKE '%restore_table%' ORDER BY backend_start DESC LIMIT 1"; }
 
-# Which phase is the victim in? Seen from outside, by its child and its locks.
+# Which phase is the victim in? As foreshard.jobs tells.
 phase() {
-    local pid child locks
-    pid=$(backend)
-    [ -n "$pid" ] || { echo none; return; }
-    child=$(ps -o args= --ppid "$pid" || true)
-    case $child in *--schema-only*) echo definitions; return ;; esac
-    locks=$(sql main "SELECT count(*) FILTER (WHERE mode = 'AccessExclusiveLock' AND locktype = 'relation') > 0,
-                             EXISTS (SELECT FROM pg_stat_progress_create_index WHERE pid = $pid),
-                             EXISTS (SELECT FROM pg_stat_progress_analyze WHERE pid = $pid)
-                      FROM pg_locks WHERE pid = $pid")
-    case "$locks $child" in
-        f*--data-only*) echo profile ;;
-        t*--data-only*) echo load ;;
-        t\|t*) echo indexes ;;
-        t\|f\|t*) echo analyze ;;
-        t\|f*) echo verify ;;
+    case $(sql main "SELECT phase FROM foreshard.jobs JOIN pg_stat_activity USING (pid) WHERE jobs.state = 'running' AND application_name = 'victim'") in
+        starting) echo definitions ;;
+        profiling) echo profile ;;
+        loading) echo load ;;
+        verifying) echo verify ;;
+        finishing) echo indexes ;;
+        analyzing) echo analyze ;;
         *) echo between ;;
     esac
 }
+
+# Rows whose places an archive does not tell, since it was written to a pipe: pg_restore reads them during the load as well.
+piped_backup() { on main pg_dump -Fc -Z1 "$1" | cat >"$2"; }
 
 alive() { sql main "SELECT true" 2>/dev/null || true; }
 wait_alive() {
