@@ -5,7 +5,7 @@
 server main
 sql main "CREATE EXTENSION foreshard; CREATE SCHEMA new;
     CREATE TABLE orders (id bigint PRIMARY KEY, customer_id integer NOT NULL, note text);
-    INSERT INTO orders SELECT i, i % 999, md5(i::text) FROM generate_series(1, 500000) AS i;
+    INSERT INTO orders SELECT i, i % 999, md5(i::text) FROM generate_series(1, 1000000) AS i;
     CREATE INDEX ON orders (customer_id); CREATE INDEX ON orders (note);
     CREATE ROLE member; CREATE ROLE stranger; CREATE ROLE watcher IN ROLE pg_monitor;
     GRANT USAGE ON SCHEMA foreshard TO stranger, member; GRANT SELECT ON foreshard.jobs TO stranger, member; GRANT EXECUTE ON FUNCTION foreshard._running() TO stranger, member;
@@ -22,7 +22,7 @@ while kill -0 $restorer 2>/dev/null; do
     seen "phase, rows, bytes, bytes_total, bytes_per_second >= 0, remaining >= '0 s', pid > 0, kind, target, started_by, started_at < clock_timestamp(), message" >>"$work/seen" || true
 done
 wait $restorer
-check "the restore is done" 500000 "$(cat "$work/out")"
+check "the restore is done" 1000000 "$(cat "$work/out")"
 check "the phases, in their order" "profiling loading verifying finishing" \
     "$(cut -d'|' -f1 "$work/seen" | grep -xE 'profiling|loading|verifying|finishing' | uniq | tr '\n' ' ' | sed 's/ $//')"
 check "whose, what and from where" "t|restore|new.orders|$(sql main 'SELECT current_user' postgres)|t|restoring from $backup" "$(cut -d'|' -f7- "$work/seen" | sort -u)"
@@ -33,7 +33,7 @@ check "bytes grow within a phase and stay within the total" "" "$(awk -F'|' '
     $4 != "" && $3 > 0 && $6 != "t" { print "no time: " $0 }
     { phase = $1; rows = $2; bytes = $3 }' "$work/seen")"
 check "the load knows its total" 1 "$(awk -F'|' '$1 == "loading" { print ($4 > 20000000) }' "$work/seen" | sort -u)"
-check "afterwards it is a job that is done" "done|new.orders|500000" "$(sql main 'SELECT state, target, rows FROM foreshard.jobs' postgres)"
+check "afterwards it is a job that is done" "done|new.orders|1000000" "$(sql main 'SELECT state, target, rows FROM foreshard.jobs' postgres)"
 
 # Whoever waits for long is told what is done, once a phase; a restore whose rows are held up takes long.
 # An archive that was written to a pipe does not say where its rows are: pg_restore reads them, and can be stopped.
@@ -46,7 +46,7 @@ kill -STOP $child
 sleep 6
 kill -CONT $child
 wait
-check_match "a long restore tells what it does" '^NOTICE:  loading 500,000 rows into 8 shards' "$(cat "$work/said")"
+check_match "a long restore tells what it does" '^NOTICE:  loading 1,000,000 rows into 8 shards' "$(cat "$work/said")"
 check_match "and how long it took" '^NOTICE:  verifying the rows; loading took [0-9]+ s$' "$(cat "$work/said")"
 check "nothing twice" "" "$(sed 's/;.*//' "$work/said" | sort | uniq -d)"
 

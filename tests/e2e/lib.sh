@@ -97,6 +97,6 @@ wait_until() {
             printf 'waited %s s in vain for: %s\n' "$1" "$3"
             return 1
         fi
-        sleep 0.2
+        sleep 0.02
     done
 }
