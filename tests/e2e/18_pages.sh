@@ -125,6 +125,14 @@ twice() { echo "SELECT rows FROM restore_table('pages.twice', '$(backups main)/$
 check "a unique key of two columns is none of its first" "$rows" "$(sql main "$(twice twice)" shop)"
 sql main "SET client_min_messages = warning; DROP TABLE pages.twice" shop
 check_error "a key that is there twice is refused" '23505.*could not create unique index' main "$(twice really)" shop
+# NULL counts as a value where an index says so.
+printf '%s\n' "CREATE TABLE public.twice (id bigint NOT NULL, other integer);" "COPY public.twice (id, other) FROM stdin;" $'1\t5' $'2\t\\N' $'3\t\\N' '\.' \
+    'CREATE UNIQUE INDEX one_null ON public.twice (other) NULLS NOT DISTINCT;' >"$(backups main)/nulls.sql"
+sed 's/ NULLS NOT DISTINCT//' "$(backups main)/nulls.sql" >"$(backups main)/distinct.sql"
+by_other() { twice "$1" | sed 's/"shard_key": \["id"\]/"shard_key": ["other"]/'; }
+check_error "two NULLs that are not distinct are refused" '23505.*could not create unique index' main "$(by_other nulls)" shop
+check "two that are distinct are not" 3 "$(sql main "$(by_other distinct)" shop)"
+sql main "SET client_min_messages = warning; DROP TABLE pages.twice" shop
 # Little memory: the server sorts on its disk.
 check "with little memory the server builds the indexes" "$rows" "$(sql main "SET maintenance_work_mem = '1MB'; $(twice twice)" shop)"
 check "and they are sound" "t" "$(sql main "SELECT count(bt_index_parent_check(c.oid, true, true) IS NULL) = count(*) FROM pg_class c JOIN pg_am a ON a.oid = relam

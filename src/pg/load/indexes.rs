@@ -37,11 +37,12 @@ pub fn of_table(table: pg_sys::Oid, columns: &[LoadColumn]) -> Result<Vec<LeafIn
     })
 }
 
-/// Each index; the names of its columns only where it is a plain ascending b-tree over them, with the usual operators and settings.
+/// Each index (before version 15 NULLs were always distinct, and no column says so); the names of its columns only where it is a plain ascending b-tree over them, with the usual operators and settings.
 const INDEXES: &str = "
     SELECT i.indexrelid, i.indisunique,
            CASE WHEN a.amname = 'btree' AND i.indnatts = i.indnkeyatts AND i.indpred IS NULL AND i.indexprs IS NULL AND c.reloptions IS NULL
-                     AND NOT i.indisexclusion AND i.indimmediate AND c.relpersistence = 'p' THEN (
+                     AND NOT i.indisexclusion AND i.indimmediate AND c.relpersistence = 'p'
+                     AND NOT coalesce((pg_catalog.to_jsonb(i) ->> 'indnullsnotdistinct')::pg_catalog.bool, false) THEN (
                SELECT pg_catalog.array_agg(t.attname::pg_catalog.text ORDER BY k.n)
                FROM pg_catalog.generate_series(0, i.indnatts - 1) AS k (n)
                LEFT JOIN pg_catalog.pg_opclass o ON o.oid = i.indclass[k.n] AND o.opcdefault AND o.opcnamespace = 'pg_catalog'::pg_catalog.regnamespace
