@@ -136,6 +136,12 @@ impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
                 self.look_around();
                 match self.results.as_ref().map(|r| r.recv_timeout(PATIENCE)) {
                     Some(Ok(result)) => return Ok(Some(result)),
+                    // While there may be more jobs, a thread ends only because it failed: its result would be waited for in vain.
+                    Some(Err(RecvTimeoutError::Timeout))
+                        if self.jobs.is_some() && self.threads.iter().any(JoinHandle::is_finished) =>
+                    {
+                        return Err(gone());
+                    }
                     Some(Err(RecvTimeoutError::Timeout)) => {}
                     Some(Err(RecvTimeoutError::Disconnected)) | None => {
                         // A thread that failed took its end of the queue with it.

@@ -14,11 +14,11 @@ pub struct Filled {
     pub page: Page,
 }
 
-/// A row that COPY has to take, as it stands in the data with its line end.
+/// Rows that COPY has to take, as they stand in the data with their line ends.
 #[derive(Debug, Default)]
 pub struct Odd {
     pub lines: Vec<u8>,
-    /// The number of each in its chunk, from 0.
+    /// The number of each in what was read: in a chunk from 0.
     pub numbers: Vec<u64>,
 }
 

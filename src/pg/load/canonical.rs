@@ -79,9 +79,7 @@ impl Canonical {
             },
         }
     }
-}
 
-impl Canonical {
     /// The bytes of a value of fixed length.
     fn fixed(&self, datum: pg_sys::Datum, length: usize) -> Option<Vec<u8>> {
         if self.by_value {

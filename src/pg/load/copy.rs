@@ -7,7 +7,7 @@
 
 use super::LoadColumn;
 use super::canonical::Canonical;
-use super::fill::{Lines, fill};
+use super::fill::fill;
 use super::reading::{Reading, cannot_compare, places};
 use super::shape::Target;
 use crate::pg::archive::{Data, Section, SequenceState};
@@ -26,7 +26,7 @@ use std::panic::AssertUnwindSafe;
 
 #[derive(Debug)]
 pub struct Loaded {
-    /// Rows that COPY says it stored.
+    /// Rows that COPY says it stored, and those on the pages that were written.
     pub rows: u64,
     pub bytes: u64,
     /// What passed: the number of rows, and their checksum unless only the number is wanted.
@@ -53,24 +53,23 @@ pub fn load(
         if let Some((pages, filler)) =
             pages.and_then(|p| Some((p, p.filler(&section, columns)?))).filter(|_| data.is_script())
         {
-            let done = fill(&mut data, pages, &filler, |lines| {
-                let taken = copy_lines(lines, &section, target, columns, verify)?;
-                rows += taken.0;
-                stream.merge(&taken.1);
+            let done = fill(&mut data, pages, &filler, |odd| {
+                let made_up = Data::made_up(std::io::Cursor::new(odd.lines));
+                let tee = Tee::new(&section, columns, verify)?;
+                let feed = Feed { counted: true, ..Feed::new(made_up, tee) };
+                let (stored, feed) = run(feed, &section, target, &odd.numbers)?;
+                rows += stored;
+                stream.merge(&feed.tee.checksum);
                 Ok(())
             })?;
-            rows += done.checksum.rows;
+            rows += done.rows;
             bytes += done.bytes;
             stream.merge(&done.checksum);
             continue;
         }
         let tee = Tee::new(&section, columns, verify)?;
-        let feeding =
-            Feeding::begin(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, counted: false, ended: false });
-        rows += named_by_line(section.file.as_deref(), &[], || copy(target, &section))?;
-        let Some(feed) = feeding.end() else {
-            return Err(Problem::new("XX000", "the source of COPY is gone").into());
-        };
+        let (stored, feed) = run(Feed::new(data, tee), &section, target, &[])?;
+        rows += stored;
         stream.merge(&feed.tee.checksum);
         bytes += feed.bytes;
         data = feed.data;
@@ -79,23 +78,16 @@ pub fn load(
     Ok(Loaded { rows, bytes, stream, summed: verify == Verify::Checksum, sequences: data.finish()?, met })
 }
 
-/// Lines of a section that COPY takes by themselves: how many rows it stored, and what passed.
-fn copy_lines(
-    lines: Lines,
-    section: &Section,
-    target: &TableName,
-    columns: &[LoadColumn],
-    verify: Verify,
-) -> Result<(u64, Checksum)> {
-    let data = Data::made_up(std::io::Cursor::new(lines.text));
-    let tee = Tee::new(section, columns, verify)?;
-    let feeding =
-        Feeding::begin(Feed { data, tee, block: Vec::new(), offset: 0, bytes: 0, counted: true, ended: false });
-    let rows = named_by_line(section.file.as_deref(), &lines.numbers, || copy(target, section))?;
-    let Some(feed) = feeding.end() else {
-        return Err(Problem::new("XX000", "the source of COPY is gone").into());
-    };
-    Ok((rows, feed.tee.checksum))
+/// COPY of what the feed gives: how many rows it stored, and the feed with what it has seen.
+///
+/// `numbers`: of the section's lines that it gives, where they are not all.
+fn run(feed: Feed, section: &Section, target: &TableName, numbers: &[u64]) -> Result<(u64, Feed)> {
+    let feeding = Feeding::begin(feed);
+    let rows = named_by_line(section.file.as_deref(), numbers, || copy(target, section))?;
+    match feeding.end() {
+        Some(feed) => Ok((rows, feed)),
+        None => Err(Problem::new("XX000", "the source of COPY is gone").into()),
+    }
 }
 
 /// What the callback reads. COPY's callback takes no argument, so it stands in a static; a restore inside a restore (a
@@ -143,6 +135,10 @@ struct Feed {
 unsafe impl Send for Feed {}
 
 impl Feed {
+    fn new(data: Data, tee: Tee) -> Self {
+        Self { data, tee, block: Vec::new(), offset: 0, bytes: 0, counted: false, ended: false }
+    }
+
     fn fill(&mut self, out: &mut [u8]) -> Result<usize> {
         if self.offset == self.block.len() && !self.ended {
             let before = self.tee.checksum.rows;

@@ -39,25 +39,22 @@ enum Made {
 }
 
 /// What the threads loaded.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Done {
+    /// Rows on the pages that were written.
+    pub rows: u64,
+    /// Of the rows that were read for them.
     pub checksum: Checksum,
     pub bytes: u64,
 }
 
-/// Lines for COPY, with their numbers in the section, from 1.
-#[derive(Debug, Default)]
-pub struct Lines {
-    pub text: Vec<u8>,
-    pub numbers: Vec<u64>,
-}
-
-/// Loads the section that `data` stands at. `filler` makes one for each thread; `copy` takes what they do not.
+/// Loads the section that `data` stands at. Each thread has a copy of `filler`; `copy` takes what they do not, numbered from 1 in
+/// the whole section.
 pub fn fill(
     data: &mut Data,
     target: &Target,
     filler: &Filler,
-    mut copy: impl FnMut(Lines) -> Result<()>,
+    mut copy: impl FnMut(Odd) -> Result<()>,
 ) -> Result<Done> {
     let mut writer = Writer::open(&target.leaves);
     let mut threads: Threads<Chunk, Made> = Threads::start(settings::load_threads(), || {
@@ -88,8 +85,8 @@ pub fn fill(
             }
         };
         pages.into_iter().for_each(|filled| writer.put(filled.shard, filled.page));
-        if order.lines.text.len() >= KEPT {
-            copy(std::mem::take(&mut order.lines))?;
+        if order.odd.lines.len() >= KEPT {
+            copy(std::mem::take(&mut order.odd))?;
         }
     }
     writer.flush();
@@ -97,11 +94,11 @@ pub fn fill(
         return Err(Problem::new("XX000", "the thread that reads the backup failed").into());
     };
     data.take_back(script, failed)?;
-    if !order.lines.text.is_empty() {
-        copy(order.lines)?;
+    if !order.odd.lines.is_empty() {
+        copy(order.odd)?;
     }
     writer.sync();
-    Ok(Done { checksum, bytes })
+    Ok(Done { rows: writer.rows(), checksum, bytes })
 }
 
 /// The thread that reads: whole lines, in chunks.
@@ -150,15 +147,15 @@ struct Order {
     early: BTreeMap<u64, (u64, Odd)>,
     next: u64,
     rows: u64,
-    lines: Lines,
+    odd: Odd,
 }
 
 impl Order {
     fn add(&mut self, number: u64, report: Report) {
         self.early.insert(number, (report.rows, report.odd));
         while let Some((rows, odd)) = self.early.remove(&self.next) {
-            self.lines.text.extend_from_slice(&odd.lines);
-            self.lines.numbers.extend(odd.numbers.iter().map(|n| self.rows + n + 1));
+            self.odd.lines.extend_from_slice(&odd.lines);
+            self.odd.numbers.extend(odd.numbers.iter().map(|n| self.rows + n + 1));
             self.rows += rows;
             self.next += 1;
         }

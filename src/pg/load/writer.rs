@@ -17,6 +17,7 @@ pub struct Writer {
     tables: BTreeMap<u32, Table>,
     batch: usize,
     logged: bool,
+    rows: u64,
 }
 
 #[derive(Debug)]
@@ -35,15 +36,21 @@ impl Writer {
             Table { relation, pages: Vec::new(), written: false }
         };
         let batch = (HELD / leaves.len().max(1)).clamp(1, BATCH);
-        Self { tables: (0..).zip(leaves.iter().map(open)).collect(), batch, logged: logged() }
+        Self { tables: (0..).zip(leaves.iter().map(open)).collect(), batch, logged: logged(), rows: 0 }
     }
 
     pub fn put(&mut self, shard: u32, page: Page) {
         let Some(table) = self.tables.get_mut(&shard) else { return };
+        self.rows += page.tuples() as u64;
         table.pages.push(page);
         if table.pages.len() >= self.batch {
             table.flush(self.logged);
         }
+    }
+
+    /// Rows on the pages that were put here.
+    pub fn rows(&self) -> u64 {
+        self.rows
     }
 
     /// Writes what is held back.
