@@ -8,7 +8,7 @@ use super::SequenceState;
 use super::data::Data;
 use super::facts::facts;
 use crate::pg::catalog;
-use crate::pg::cursor::Cursor;
+use crate::pg::cursor::TextCursor;
 use crate::pg::definition::{Definitions, Depth, live_table};
 use crate::pg::error::Result;
 use crate::pg::ffi::{Pinned, quote_ident, quote_table};
@@ -98,7 +98,7 @@ impl Live {
                 let (columns, only) = (columns(table)?, found.only().unwrap_or_default());
                 let list: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
                 let query = format!("SELECT {} FROM {only}{}", list.join(", "), quote_table(table));
-                (columns, Some(Cursor::open(&query)?))
+                (columns, Some(TextCursor::open(&query)?))
             }
             None => (Vec::new(), None),
         };
@@ -185,7 +185,7 @@ fn tables() -> Result<(Vec<pg_sys::Oid>, Stored)> {
 /// A cursor's rows as COPY text.
 struct Rows {
     /// None when there are no more.
-    cursor: Option<Cursor>,
+    cursor: Option<TextCursor>,
     /// Rows to fetch next.
     most: usize,
     text: Vec<u8>,
