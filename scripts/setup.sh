@@ -7,7 +7,7 @@ set -euo pipefail
 
 packages=(
     build-essential pkg-config ca-certificates sudo
-    "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR"
+    "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libpq-dev
     "postgresql-$PG_MAJOR-cron" "postgresql-$PG_MAJOR-pg-qualstats" zstd lz4
 )
 

@@ -57,7 +57,7 @@ CREATE FUNCTION foreshard.add_node(name pg_catalog.text, tablespace pg_catalog.t
                                    serves pg_catalog.text[] DEFAULT '{}')
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'add_node_wrapper';
 COMMENT ON FUNCTION foreshard.add_node(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text[]) IS
-    'registers a place for shards: a tablespace of this server, or its default one';
+    'registers a place for shards: a tablespace of this server, its default one, or a foreign server of postgres_fdw';
 
 CREATE FUNCTION foreshard.alter_node(name pg_catalog.text, capacity pg_catalog.float8 DEFAULT NULL, zone pg_catalog.text DEFAULT NULL,
                                      serves pg_catalog.text[] DEFAULT NULL, active pg_catalog.bool DEFAULT NULL)
@@ -68,6 +68,12 @@ COMMENT ON FUNCTION foreshard.alter_node(pg_catalog.text, pg_catalog.float8, pg_
 CREATE FUNCTION foreshard.remove_node(name pg_catalog.text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'remove_node_wrapper';
 COMMENT ON FUNCTION foreshard.remove_node(pg_catalog.text) IS 'forgets a node that has no shards';
+
+CREATE FUNCTION foreshard.sweep_nodes()
+RETURNS TABLE (node pg_catalog.text, target pg_catalog.text, relation pg_catalog.text, bytes pg_catalog.int8)
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sweep_nodes_wrapper';
+COMMENT ON FUNCTION foreshard.sweep_nodes() IS
+    'drops on all nodes the shards of tables that are not in this database any more: one row for each table on each node';
 
 CREATE FUNCTION foreshard.calibrate(node pg_catalog.text, config pg_catalog.jsonb DEFAULT '{}')
 RETURNS TABLE (measure pg_catalog.text, value pg_catalog.float8, unit pg_catalog.text, note pg_catalog.text)

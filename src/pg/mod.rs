@@ -22,6 +22,7 @@ mod prepare;
 mod progress;
 pub mod quals;
 pub mod querylog;
+mod remote;
 pub mod replay;
 mod request;
 mod restore;

@@ -3,6 +3,7 @@
 
 use super::error::Result;
 use super::ffi::cstring;
+use super::remote::{Address, Connection, Swept, probe, sweep_unused};
 use foreshard_core::model::node::{Location, Node, NodeCapacity};
 use foreshard_core::model::{Config, Problem};
 use foreshard_core::plan::Disk;
@@ -170,8 +171,8 @@ pub fn disks(nodes: &[Node]) -> Result<Vec<Disk>> {
 /// Registers a node after checking what it names.
 ///
 /// # Errors
-/// 22023 for a wrong name or capacity, 42704 for a tablespace that does not exist, 42710 for a name already taken,
-/// 0A000 for a server.
+/// 22023 for a wrong name or capacity, 42704 for a tablespace or a server that does not exist, 42710 for a name already taken; for a
+/// server what [`Address::of_server`], [`Connection::open`] and [`probe`] say.
 pub fn add(
     name: &str,
     tablespace: Option<&str>,
@@ -191,12 +192,19 @@ pub fn add(
                 .hint("1.0 is an ordinary node; 2.0 takes twice as much."),
         );
     }
-    if let Some(server) = server {
+    if tablespace.is_some() && server.is_some() {
         problems.push(
-            Problem::new("0A000", format!("server \"{server}\" cannot be a node yet"))
-                .detail("This version places shards on tablespaces only.")
-                .hint("Use add_node(name, tablespace => …)."),
+            Problem::new("22023", "a node is a tablespace or a server, not both")
+                .hint("Register two nodes, with a name each."),
         );
+    }
+    let mut told = Vec::new();
+    if let Some(server) = server {
+        let probed = Address::of_server(server).and_then(|address| probe(&mut Connection::open(name, &address)?));
+        match probed {
+            Ok(facts) => told = facts,
+            Err(error) => problems.extend(error.into_problems()),
+        }
     }
     if let Some(tablespace) = tablespace {
         let found: Option<bool> = Spi::get_one_with_args(
@@ -220,9 +228,20 @@ pub fn add(
         return Err(problems.into());
     }
     Spi::run_with_args(
-        "INSERT INTO foreshard._nodes (name, tablespace, capacity, zone, serves) VALUES ($1, coalesce($2, 'pg_default'), $3, $4, $5)",
-        &[name.into(), tablespace.map(str::to_owned).into(), capacity.into(), zone.into(), serves.into()],
+        "INSERT INTO foreshard._nodes (name, tablespace, server, capacity, zone, serves)
+         VALUES ($1, CASE WHEN $6 IS NULL THEN coalesce($2, 'pg_default') END, $6, $3, $4, $5)",
+        &[
+            name.into(),
+            tablespace.map(str::to_owned).into(),
+            capacity.into(),
+            zone.into(),
+            serves.into(),
+            server.map(str::to_owned).into(),
+        ],
     )?;
+    for fact in told {
+        pgrx::notice!("node \"{name}\": {fact}");
+    }
     Ok(())
 }
 
@@ -267,6 +286,20 @@ pub fn remove(name: &str) -> Result<()> {
     }
     Spi::run_with_args("DELETE FROM foreshard._nodes WHERE name = $1", &[name.into()])?;
     Ok(())
+}
+
+/// Drops on all nodes that are other servers what this database does not use any more; each with the node's name. It takes the right
+/// to change nodes.
+pub fn sweep() -> Result<Vec<(String, Swept)>> {
+    Spi::run("LOCK TABLE foreshard._nodes IN SHARE ROW EXCLUSIVE MODE")?;
+    let mut swept = Vec::new();
+    for node in registered()? {
+        if let Location::Server(server) = &node.location {
+            let mut connection = Connection::open(&node.name, &Address::of_server(server)?)?;
+            swept.extend(sweep_unused(&mut connection)?.into_iter().map(|table| (node.name.clone(), table)));
+        }
+    }
+    Ok(swept)
 }
 
 /// A node that nobody else changes until the end of the transaction; it takes the right to change nodes.

@@ -9,6 +9,7 @@ use super::definition::{Definition, Definitions};
 use super::error::Result;
 use super::ffi::{Session, interrupts};
 use super::look::Rows;
+use super::remote::Names;
 use super::request::{Request, keep};
 use super::{catalog, claim, history, ledger, load, nodes, parse, precheck, progress, querylog};
 use foreshard_core::model::config::Profiling;
@@ -32,8 +33,15 @@ pub struct Prepared {
     pub definitions: Definitions,
     /// The table's name in the backup.
     pub source: TableName,
-    tablespaces: BTreeMap<String, String>,
+    places: Places,
     carried: Vec<create::Carried>,
+}
+
+/// What nodes stand for, by their names.
+#[derive(Debug, Clone, Default)]
+struct Places {
+    tablespaces: BTreeMap<String, String>,
+    servers: BTreeMap<String, String>,
 }
 
 impl Prepared {
@@ -46,7 +54,9 @@ impl Prepared {
             definition: self.definition()?,
             target: self.plan.target.clone(),
             layout: Some(&self.plan.layout),
-            tablespaces: self.tablespaces.clone(),
+            tablespaces: self.places.tablespaces.clone(),
+            servers: self.places.servers.clone(),
+            remote: self.places.reach(&self.plan.layout).then(|| Names::new(&self.plan.target)),
             carried: self.carried.clone(),
         })
     }
@@ -83,13 +93,13 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let Some(definition) = definitions.tables.get(&source) else { return Err(problems.into()) };
     let roles = precheck::roles(definition, &request.config)?;
     let impossible = precheck::definition(definition, &definitions)?;
-    let tablespaces = tablespaces(nodes.as_deref().unwrap_or_default());
+    let places = Places::of(nodes.as_deref().unwrap_or_default());
     // The rehearsal would only tell the same again in other words.
     if target_is_free && impossible.is_empty() {
         let mut config = request.config.clone();
         config.no_owner |= !roles.is_empty();
         config.no_privileges |= !roles.is_empty();
-        problems.extend(rehearsal(definition, &request.target, None, &config, &tablespaces)?);
+        problems.extend(rehearsal(definition, &request.target, None, &config, &places)?);
     }
     problems.extend(impossible.into_iter().chain(roles));
     let Some(nodes) = nodes.filter(|_| problems.is_empty()) else { return Err(problems.into()) };
@@ -109,14 +119,15 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     };
     let mut problems = precheck::shard_names(&plan)?;
     if problems.is_empty() {
-        problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &tablespaces)?);
+        problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &places)?);
     }
     problems.extend(without_room(&plan, &nodes::disks(&nodes)?));
     if !problems.is_empty() {
         return Err(problems.into());
     }
-    let (carried, _) = carry(definition, &request.target, Some(&plan.layout), &request.config)?;
-    Ok(Prepared { plan, plan_id, backup, definitions, source, tablespaces, carried })
+    let away = places.reach(&plan.layout);
+    let (carried, _) = carry(definition, &request.target, Some(&plan.layout), &request.config, away)?;
+    Ok(Prepared { plan, plan_id, backup, definitions, source, places, carried })
 }
 
 /// What the backup's rows tell of each pair of columns.
@@ -215,7 +226,8 @@ fn make_plan(
     }
     pgrx::debug1!("planned {source}");
     // What is not carried over depends on the layout, and is part of the plan.
-    let notes = carry(definition, &request.target, Some(&plan.layout), &request.config)?.1;
+    let away = Places::of(nodes).reach(&plan.layout);
+    let notes = carry(definition, &request.target, Some(&plan.layout), &request.config, away)?.1;
     Ok(with_notes(plan, look.told, notes)?)
 }
 
@@ -259,14 +271,22 @@ fn neighbours(source: &TableName, target: &TableName) -> Result<(Vec<PlacedTable
         .unzip())
 }
 
-fn tablespaces(nodes: &[Node]) -> BTreeMap<String, String> {
-    nodes
-        .iter()
-        .filter_map(|n| match &n.location {
-            Location::Tablespace(tablespace) => Some((n.name.clone(), tablespace.clone())),
-            Location::Server(_) => None,
-        })
-        .collect()
+impl Places {
+    fn of(nodes: &[Node]) -> Self {
+        let mut places = Self::default();
+        for node in nodes {
+            match &node.location {
+                Location::Tablespace(name) => places.tablespaces.insert(node.name.clone(), name.clone()),
+                Location::Server(name) => places.servers.insert(node.name.clone(), name.clone()),
+            };
+        }
+        places
+    }
+
+    /// Some shard of the layout lives on another server.
+    fn reach(&self, layout: &Layout) -> bool {
+        layout.shards.iter().any(|s| self.servers.contains_key(&s.node))
+    }
 }
 
 fn rehearsal(
@@ -274,8 +294,9 @@ fn rehearsal(
     target: &TableName,
     layout: Option<&Layout>,
     config: &Config,
-    tablespaces: &BTreeMap<String, String>,
+    places: &Places,
 ) -> Result<Vec<Problem>> {
-    let (carried, _) = carry(definition, target, layout, config)?;
-    rehearse(&Blueprint { definition, target: target.clone(), layout, tablespaces: tablespaces.clone(), carried })
+    let (carried, _) = carry(definition, target, layout, config, layout.is_some_and(|l| places.reach(l)))?;
+    let (tablespaces, servers) = (places.tablespaces.clone(), places.servers.clone());
+    rehearse(&Blueprint { definition, target: target.clone(), layout, tablespaces, servers, remote: None, carried })
 }

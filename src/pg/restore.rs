@@ -7,6 +7,7 @@ use super::ffi::{Pinned, Session, quote_literal, quote_table};
 use super::ledger::{self, Restored};
 use super::load::{self, Loaded};
 use super::prepare::{Prepared, prepare};
+use super::remote::Staging;
 use super::request::Request;
 use super::{archive, catalog, claim, progress};
 use foreshard_core::backup::checksum::Checksum;
@@ -40,6 +41,7 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         pgrx::notice!("{} {} {}: {}", note.kind, note.object, note.what, note.because);
     }
     progress::phase(progress::Phase::Creating);
+    let mut staging = Staging::begin(&blueprint, &plan.layout)?;
     builder.run(Phase::BeforeLoad)?;
     // An archive's points in time name their zone, and their texts must not depend on who restores it.
     let rows_only = prepared.backup.like().is_some();
@@ -58,7 +60,8 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
     let shards: Vec<TableName> = plan.layout.shards.iter().map(|s| blueprint.shard_name(s.ordinal)).collect();
     let whole = [request.target.clone()];
     let leaves = if plan.layout.method.shards() { shards.as_slice() } else { &whole };
-    let known = || load::Target::of(&request.target, &plan.layout, leaves, &columns);
+    let places = staging.as_ref().map_or_else(Vec::new, |s| s.places().to_vec());
+    let known = || load::Target::of(&request.target, &plan.layout, leaves, &columns, &places);
     let mut pages = known()?;
     let encoding = load::encoding(prepared.definitions.encoding.as_deref())?;
     let by_threads = data.is_script() && encoding == super::ffi::database_encoding();
@@ -68,16 +71,40 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
         // A key may forbid NULLs.
         pages = known()?;
     }
-    let loaded = load::load(data, &request.target, pages.as_ref(), &columns, request.config.verify)?;
+    let to = load::Destination {
+        target: &request.target,
+        columns: &columns,
+        pages: pages.as_ref(),
+        routing: match &staging {
+            Some(_) => load::Routing::of(&request.target, &plan.layout, &columns)?,
+            None => None,
+        },
+        staging: staging.as_mut(),
+        verify: request.config.verify,
+    };
+    let loaded = load::load(data, to)?;
     all_sections(&prepared, &loaded)?;
+    if let Some(staging) = staging {
+        progress::phase(progress::Phase::Finishing);
+        staging.finish()?;
+    }
     progress::phase(progress::Phase::Verifying);
     let wanted = request.config.verify == Verify::Checksum;
     let read_back = match pages.as_ref().filter(|_| filled_later || wanted) {
         Some(pages) => Some(load::read_back(&pages.leaves, pages.shape(), &columns)?),
         None => None,
     };
+    let away = |n: usize| places.get(n).copied().flatten().is_some();
     let stored = match &read_back {
-        Some(read) => Some(read.checksum),
+        // With a number only, what is elsewhere was counted by those who took it.
+        Some(_) if !wanted && (0..leaves.len()).any(away) => None,
+        Some(read) => {
+            let mut sum = read.checksum;
+            for (_, shard) in leaves.iter().enumerate().filter(|(n, _)| away(*n)) {
+                sum.merge(&load::content(shard, &columns, None)?.checksum);
+            }
+            Some(sum)
+        }
         None if wanted => Some(stored(&request.target, &columns)?),
         None => None,
     };

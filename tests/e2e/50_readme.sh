@@ -13,12 +13,16 @@ sql main "CREATE SCHEMA ops; CREATE TABLE ops.query_log AS TABLE pg_stat_stateme
 backup=$(backups main)/shop.dump
 on main pg_dump -Fc -f "$backup" shop
 sql main "CREATE TABLESPACE fast LOCATION '$(tablespace main fast)'"
+# The other server that docs/nodes.md speaks of.
+server far --tcp
+sql far "CREATE ROLE app LOGIN PASSWORD 'secret'"
+sql far "CREATE DATABASE shards OWNER app"
 sql main "CREATE TABLESPACE large LOCATION '$(tablespace main large)'"
 
 # blocks FILE NUMBER: the SQL block of that number, with the backup's real path.
 block() {
     awk -v wanted="$2" '/^```sql$/ { n++; inside = 1; next } /^```/ { inside = 0 } inside && n == wanted' "$1" |
-        sed "s|/backups/shop.dump|$backup|g"
+        sed -e "s|/backups/shop.dump|$backup|g" -e "s|host 'db1.example', port '5432'|host '127.0.0.1', port '$(port far)'|"
 }
 
 new_database() {

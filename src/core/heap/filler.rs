@@ -27,9 +27,11 @@ pub struct Odd {
 pub struct Report {
     /// All its rows.
     pub rows: u64,
-    /// Of those that went into pages.
+    /// Of those that went into pages, or away.
     pub checksum: Checksum,
     pub odd: Odd,
+    /// Rows of shards that live elsewhere, as they stand in the data with their line ends, by the number of the place.
+    pub away: Vec<Vec<u8>>,
 }
 
 /// Fills the pages of all shards; has one page for each in its hands.
@@ -45,13 +47,20 @@ pub struct Filler {
     reader: RowReader,
     values: Values,
     pages: Vec<Option<Page>>,
+    /// Of each shard, where its rows are sent instead of being made into pages.
+    places: Vec<Option<u32>>,
 }
 
 impl Filler {
     /// `fields`: which field of a row each column of the shape is; `key`: which columns the router wants.
     pub fn new(shape: Shape, router: Option<Router>, key: Vec<usize>, fields: Vec<usize>, format: RowFormat) -> Self {
         let reader = RowReader::new(format, None);
-        Self { shape, router, key, fields, reader, values: Values::default(), pages: Vec::new() }
+        Self { shape, router, key, fields, reader, values: Values::default(), pages: Vec::new(), places: Vec::new() }
+    }
+
+    /// `places`: the place elsewhere that each shard's rows are sent to, None for those that pages are made of.
+    pub fn sending(self, places: &[Option<u32>]) -> Self {
+        Self { places: places.to_vec(), ..self }
     }
 
     /// Whole lines of COPY text.
@@ -60,13 +69,27 @@ impl Filler {
     /// A row that is longer than COPY takes.
     pub fn rows(&mut self, chunk: &[u8], full: &mut impl FnMut(Filled)) -> Result<Report, RowError> {
         let mut report = Report::default();
-        let Self { shape, router, key, fields, reader, values, pages } = self;
+        let Self { shape, router, key, fields, reader, values, pages, places } = self;
+        let mut away: Vec<Vec<u8>> = Vec::new();
         // Line ends of another system: COPY knows what to do with them.
         let foreign = memchr::memchr(b'\r', chunk).is_some();
         reader.push(chunk, |row| {
             let understood = || {
                 let shard = fill_one(&row, shape, router.as_ref(), key, fields, values).filter(|_| !foreign)?;
                 let at = usize::try_from(shard).ok()?;
+                if let Some(place) = places.get(at).copied().flatten() {
+                    let place = usize::try_from(place).ok()?;
+                    if away.len() <= place {
+                        away.resize_with(place + 1, Vec::new);
+                    }
+                    let rows = away.get_mut(place)?;
+                    rows.extend_from_slice(row.line());
+                    rows.push(b'\n');
+                    return Some(values.hash());
+                }
+                if shape.length(values) > LONGEST {
+                    return None;
+                }
                 if pages.len() <= at {
                     pages.resize(at + 1, None);
                 }
@@ -87,6 +110,7 @@ impl Filler {
             }
             report.rows += 1;
         })?;
+        report.away = away;
         Ok(report)
     }
 
@@ -111,9 +135,6 @@ fn fill_one(
     }
     let of_column = |column: usize| texts.get(*fields.get(column)?).copied();
     shape.read(fields.iter().map(|field| texts.get(*field).copied().flatten()), values)?;
-    if shape.length(values) > LONGEST {
-        return None;
-    }
     let Some(router) = router else { return Some(0) };
     let key: SmallVec<[Option<&[u8]>; 4]> = key.iter().map(|column| of_column(*column)).collect::<Option<_>>()?;
     router.shard_of(&key)

@@ -1,4 +1,4 @@
-//! foreshard.add_node, alter_node, remove_node.
+//! foreshard.add_node, alter_node, remove_node, sweep_nodes.
 
 use crate::pg::error::Result;
 use crate::pg::ffi::Session;
@@ -54,4 +54,14 @@ fn alter_node(
 #[pg_extern(sql = false)]
 fn remove_node(name: &str) {
     run("removing a node", || nodes::remove(name));
+}
+
+#[pg_extern(sql = false)]
+fn sweep_nodes()
+-> TableIterator<'static, (name!(node, String), name!(target, String), name!(relation, String), name!(bytes, i64))> {
+    let _session = Session::begin();
+    match nodes::sweep() {
+        Ok(swept) => TableIterator::new(swept.into_iter().map(|(node, t)| (node, t.target, t.name, t.bytes))),
+        Err(error) => error.raise("sweeping nodes"),
+    }
 }

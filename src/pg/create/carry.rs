@@ -32,18 +32,21 @@ struct Decider<'a> {
     target: &'a TableName,
     layout: Option<&'a Layout>,
     config: &'a Config,
+    /// Some shard lives on another server.
+    away: bool,
     notes: Vec<Note>,
 }
 
-/// Decides for every part, in their order, with the notes on all that changes.
+/// Decides for every part, in their order, with the notes on all that changes. `away`: some shard lives on another server.
 pub fn carry(
     definition: &Definition,
     target: &TableName,
     layout: Option<&Layout>,
     config: &Config,
+    away: bool,
 ) -> Result<(Vec<Carried>, Vec<Note>)> {
     let layout = layout.filter(|l| l.method.shards());
-    let mut decider = Decider { definition, target, layout, config, notes: Vec::new() };
+    let mut decider = Decider { definition, target, layout, config, away, notes: Vec::new() };
     let mut carried: Vec<Carried> =
         definition.parts.iter().map(|part| decider.part(&part.kind, &part.object)).collect::<Result<_>>()?;
     // What is said of another part follows it.
@@ -101,6 +104,17 @@ impl Decider<'_> {
                 self.note("grant", object, "is left out", because, None);
                 Carried::LeftOut
             }
+            PartKind::ForeignKey { .. } if self.away => {
+                let because = "PostgreSQL has no foreign keys of tables with partitions on other servers";
+                self.note("foreign key", object, "is left out", because, None);
+                Carried::LeftOut
+            }
+            PartKind::Trigger { constraint: true, .. } if self.away => {
+                let because = "PostgreSQL has no constraint triggers on partitions on other servers";
+                self.note("trigger", object, "is left out", because, None);
+                Carried::LeftOut
+            }
+            PartKind::ReplicaIdentity if self.away => Carried::Shards,
             PartKind::Publication { name, selective } => self.publication(name, *selective)?,
             PartKind::ForeignKey { references, validated, clause } => {
                 self.foreign_key(references, *validated, clause, object)?
@@ -126,7 +140,7 @@ impl Decider<'_> {
                 );
                 Carried::Shards
             }
-            PartKind::Trigger { transitions_by_row: true } => {
+            PartKind::Trigger { transitions_by_row: true, .. } => {
                 self.note(
                     "trigger",
                     object,
@@ -216,6 +230,10 @@ impl Decider<'_> {
     /// none of them.
     fn unique(&mut self, object: &str, columns: &[String]) -> Carried {
         let Some(layout) = self.layout else { return Carried::Table };
+        if self.away {
+            let because = "PostgreSQL has no unique index of a table with partitions on other servers: INSERT … ON CONFLICT (…) and foreign keys cannot refer to it";
+            self.note("constraint", object, "is enforced by the shards, not known to the table", because, None);
+        }
         if layout.columns().all(|k| columns.contains(k)) {
             return Carried::ShardsThenTable;
         }

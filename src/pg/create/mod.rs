@@ -14,10 +14,11 @@ mod steps;
 mod table;
 
 pub use carry::{Carried, carry};
-pub use run::{Builder, bound_clause, rehearse};
+pub use run::{Builder, bound_clause, built_once, rehearse};
 pub use steps::Phase;
 
 use super::definition::Definition;
+use super::remote::Names;
 use foreshard_core::backup::checksum::RowHasher;
 use foreshard_core::model::{Layout, TableName};
 use pgrx::pg_sys;
@@ -32,6 +33,10 @@ pub struct Blueprint<'a> {
     pub layout: Option<&'a Layout>,
     /// Tablespace of each node; `pg_default` for the database's own.
     pub tablespaces: BTreeMap<String, String>,
+    /// Foreign server of each node that is another server.
+    pub servers: BTreeMap<String, String>,
+    /// What the shards on other servers are called there; None for a rehearsal, and where there are none.
+    pub remote: Option<Names>,
     /// What becomes of each part, in the order of the definition's parts.
     pub carried: Vec<Carried>,
 }
@@ -75,6 +80,16 @@ impl Blueprint<'_> {
     /// The tablespace that a node stands for; None for the database's own.
     pub fn tablespace(&self, node: &str) -> Option<&str> {
         self.tablespaces.get(node).map(String::as_str).filter(|t| *t != "pg_default")
+    }
+
+    /// The foreign server that a node stands for; None for a node of this server.
+    pub fn server(&self, node: &str) -> Option<&str> {
+        self.servers.get(node).map(String::as_str)
+    }
+
+    /// Some shard lives on another server.
+    pub fn reaches_out(&self) -> bool {
+        self.is_sharded() && self.layout.is_some_and(|l| l.shards.iter().any(|s| self.server(&s.node).is_some()))
     }
 
     pub fn is_sharded(&self) -> bool {

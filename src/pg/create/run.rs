@@ -44,6 +44,10 @@ impl<'a> Builder<'a> {
                 Spi::run(&self.create_shard(shard, *part))?;
                 self.close(&blueprint.shard_name(shard.ordinal))?;
             }
+            Action::CreateForeignShard(shard, part) => {
+                Spi::run(&self.create_foreign_shard(shard, *part))?;
+                self.close(&blueprint.shard_name(shard.ordinal))?;
+            }
             Action::StorageParameters(shard) => {
                 let name = blueprint.shard_name(shard.ordinal);
                 if let Some(node) = table::storage_parameters(blueprint, &name)? {
@@ -96,6 +100,22 @@ impl<'a> Builder<'a> {
         )
     }
 
+    fn create_foreign_shard(&self, shard: &Shard, part: Option<u32>) -> String {
+        let blueprint = self.blueprint;
+        let name = blueprint.shard_name(shard.ordinal);
+        let there = blueprint.remote.as_ref().map_or_else(|| name.clone(), |names| names.shard(shard.ordinal));
+        format!(
+            "CREATE FOREIGN TABLE {} PARTITION OF {} {} SERVER {}
+             OPTIONS (schema_name {}, table_name {}, batch_size '{BATCH_SIZE}', fetch_size '{FETCH_SIZE}', async_capable 'true')",
+            quote_table(&name),
+            quote_table(&part.map_or_else(|| blueprint.target.clone(), |number| blueprint.part_name(number))),
+            bound_clause(shard.within.as_ref().unwrap_or(&shard.bound)),
+            quote_ident(blueprint.server(&shard.node).unwrap_or_default()),
+            quote_literal(&there.schema),
+            quote_literal(&there.name),
+        )
+    }
+
     fn create_shard(&self, shard: &Shard, part: Option<u32>) -> String {
         let blueprint = self.blueprint;
         let unlogged = if blueprint.definition.unlogged { "UNLOGGED " } else { "" };
@@ -109,6 +129,11 @@ impl<'a> Builder<'a> {
         )
     }
 }
+
+/// Rows that a node is sent, or asked for, at a time: what postgres_fdw's own 1 and 100 cost in round trips was measured in
+/// benches/nodes.md.
+const BATCH_SIZE: u32 = 1000;
+const FETCH_SIZE: u32 = 10_000;
 
 /// `FOR VALUES …` or `DEFAULT`, as CREATE TABLE … PARTITION OF takes it.
 pub fn bound_clause(bound: &Bound) -> String {
@@ -130,6 +155,18 @@ pub fn bound_clause(bound: &Bound) -> String {
     }
 }
 
+/// Builds the empty table with its first shard, hands that to `read`, and undoes it all.
+pub fn built_once<T>(blueprint: &Blueprint<'_>, read: impl FnOnce(&TableName) -> Result<T>) -> Result<T> {
+    let builder = Builder::new(blueprint);
+    ffi::subtransaction(false, || {
+        for phase in [Phase::BeforeLoad, Phase::Indexes, Phase::AfterLoad] {
+            steps(blueprint, phase, true).iter().try_for_each(|action| builder.step(action))?;
+        }
+        let first = blueprint.layout.and_then(|l| l.shards.first()).map_or(0, |s| s.ordinal);
+        read(&blueprint.shard_name(first))
+    })
+}
+
 /// Builds the empty table with its first shard in a subtransaction, collects what the server refuses, and undoes it all.
 pub fn rehearse(blueprint: &Blueprint<'_>) -> Result<Vec<Problem>> {
     let builder = Builder::new(blueprint);
@@ -142,7 +179,15 @@ pub fn rehearse(blueprint: &Blueprint<'_>) -> Result<Vec<Problem>> {
                 if let Err(error) = outcome {
                     problems.extend(error.into_problems().into_iter().map(|p| name_it(p, &action)));
                 }
-                if failed && matches!(action, Action::CreateTable | Action::CreatePart(..) | Action::CreateShard(..)) {
+                if failed
+                    && matches!(
+                        action,
+                        Action::CreateTable
+                            | Action::CreatePart(..)
+                            | Action::CreateShard(..)
+                            | Action::CreateForeignShard(..)
+                    )
+                {
                     // Everything after it would fail for the same reason.
                     return Ok::<(), Error>(());
                 }
@@ -158,7 +203,7 @@ fn name_it(mut problem: Problem, action: &Action<'_>) -> Problem {
     let what = match action {
         Action::CreateTable => "the table".to_owned(),
         Action::CreatePart(number, _) => format!("part {number}"),
-        Action::CreateShard(shard, _) => format!("shard {}", shard.ordinal),
+        Action::CreateShard(shard, _) | Action::CreateForeignShard(shard, _) => format!("shard {}", shard.ordinal),
         Action::StorageParameters(_) => "the storage parameters".to_owned(),
         Action::Apply { part, .. } => format!("\"{}\"", part.object),
     };

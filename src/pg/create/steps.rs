@@ -31,6 +31,8 @@ pub enum Action<'a> {
     CreatePart(u32, &'a Bound),
     /// A shard of the table, or of the inner partition of that number.
     CreateShard(&'a Shard, Option<u32>),
+    /// The same for a shard on another server: a foreign table.
+    CreateForeignShard(&'a Shard, Option<u32>),
     /// Storage parameters of the CREATE TABLE, which only tables with rows of their own may have.
     StorageParameters(&'a Shard),
     Apply {
@@ -58,8 +60,12 @@ pub fn steps<'a>(blueprint: &'a Blueprint<'a>, phase: Phase, only_first_shard: b
         actions.extend(parts.iter().map(|(number, part)| Action::CreatePart(*number, part.bound)));
         for shard in &targets.shards {
             let part = parts.iter().find(|(_, p)| *p.bound == shard.bound).map(|p| p.0);
-            actions.push(Action::CreateShard(shard, part));
-            actions.push(Action::StorageParameters(shard));
+            if blueprint.server(&shard.node).is_some() {
+                actions.push(Action::CreateForeignShard(shard, part));
+            } else {
+                actions.push(Action::CreateShard(shard, part));
+                actions.push(Action::StorageParameters(shard));
+            }
         }
         return actions;
     }
@@ -113,7 +119,10 @@ fn apply<'a>(
             continue;
         }
         let widened = *carried == Carried::Widened;
-        let on_shards = targets.shards.iter().map(|shard| Action::Apply { part, on: On::Shard(shard), widened });
+        // What a shard on another server has, it has there; but a foreign table has an owner here.
+        let owned = matches!(part.kind, PartKind::Owner { .. });
+        let here = targets.shards.iter().filter(|shard| owned || blueprint.server(&shard.node).is_none());
+        let on_shards = here.map(|shard| Action::Apply { part, on: On::Shard(shard), widened });
         let on_table = Action::Apply { part, on: On::Table, widened };
         match carried {
             Carried::LeftOut => {}
@@ -122,10 +131,11 @@ fn apply<'a>(
             Carried::ShardsThenTable | Carried::Widened | Carried::Everywhere => {
                 actions.extend(on_shards);
                 // Inner partitions have no rows, but an owner; their indexes come with the table's.
-                let owned = matches!(part.kind, PartKind::Owner { .. });
                 let parts = targets.parts.iter().filter(|_| owned);
                 actions.extend(parts.map(|n| Action::Apply { part, on: On::Part(*n), widened }));
-                actions.push(on_table);
+                // PostgreSQL has no unique index over partitions on other servers.
+                let unique = matches!(part.kind, PartKind::Unique { .. } | PartKind::Index { unique: true, .. });
+                actions.extend((!(unique && blueprint.reaches_out())).then_some(on_table));
             }
         }
     }

@@ -174,6 +174,7 @@ pub enum PartKind {
     },
     Trigger {
         transitions_by_row: bool,
+        constraint: bool,
     },
     TriggerState,
     Rule,

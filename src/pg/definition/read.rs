@@ -120,7 +120,10 @@ impl Reader {
                 definition.parts.push(whole(kind, name));
             }
         } else if let Some(s) = n.get::<pg_sys::CreateTrigStmt>() {
-            let kind = PartKind::Trigger { transitions_by_row: s.row && !s.transitionRels.is_null() };
+            let kind = PartKind::Trigger {
+                transitions_by_row: s.row && !s.transitionRels.is_null(),
+                constraint: s.isconstraint,
+            };
             self.file(table_name(s.relation, &self.schema), whole(kind, text(s.trigname).unwrap_or_default()));
         } else if let Some(s) = n.get::<pg_sys::CreatePolicyStmt>() {
             let part = whole(PartKind::Policy, text(s.policy_name).unwrap_or_default());

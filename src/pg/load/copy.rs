@@ -7,16 +7,19 @@
 
 use super::LoadColumn;
 use super::canonical::Canonical;
-use super::fill::fill;
+use super::fill::{Others, fill};
 use super::reading::{Reading, cannot_compare, places};
-use super::shape::Target;
+use super::send::Sender;
+use super::shape::{Routing, Target};
 use crate::pg::archive::{Data, Section, SequenceState};
 use crate::pg::error::Result;
 use crate::pg::ffi::{cstring, problem_of};
 use crate::pg::progress;
+use crate::pg::remote::Staging;
 use foreshard_core::backup::checksum::{Checksum, RowHasher};
 use foreshard_core::backup::rows::Row;
-use foreshard_core::model::config::Verify;
+use foreshard_core::heap::Odd;
+use foreshard_core::model::config::{CopyOptions, Verify};
 use foreshard_core::model::{Problem, TableName};
 use parking_lot::{Mutex, const_mutex};
 use pgrx::{PgMemoryContexts, PgTryBuilder, pg_sys};
@@ -38,44 +41,121 @@ pub struct Loaded {
     pub met: Option<BTreeSet<TableName>>,
 }
 
-/// Copies all sections of `data` into `target`.
-///
-/// `pages`: what is known of the target, where threads may make pages of its rows; COPY takes what they leave.
-pub fn load(
-    mut data: Data,
-    target: &TableName,
-    pages: Option<&Target>,
-    columns: &[LoadColumn],
-    verify: Verify,
-) -> Result<Loaded> {
-    let (mut rows, mut bytes, mut stream) = (0, 0, Checksum::default());
+/// Where the rows go.
+#[derive(Debug)]
+pub struct Destination<'a> {
+    pub target: &'a TableName,
+    pub columns: &'a [LoadColumn],
+    /// What is known of the target, where threads may make pages of its rows; COPY takes what they leave.
+    pub pages: Option<&'a Target>,
+    /// Shards on other servers.
+    pub staging: Option<&'a mut Staging>,
+    /// How to tell whose rows are theirs.
+    pub routing: Option<Routing>,
+    pub verify: Verify,
+}
+
+impl<'a> Destination<'a> {
+    /// One COPY into a table of this server.
+    pub fn here(target: &'a TableName, columns: &'a [LoadColumn], verify: Verify) -> Self {
+        Self { target, columns, pages: None, staging: None, routing: None, verify }
+    }
+}
+
+/// Copies all sections of `data` to where they belong.
+pub fn load(mut data: Data, mut to: Destination<'_>) -> Result<Loaded> {
+    let mut sums = Sums::default();
     while let Some(section) = data.next_section()? {
-        if let Some((pages, filler)) =
-            pages.and_then(|p| Some((p, p.filler(&section, columns)?))).filter(|_| data.is_script())
-        {
-            let done = fill(&mut data, pages, &filler, |odd| {
-                let made_up = Data::made_up(std::io::Cursor::new(odd.lines));
-                let tee = Tee::new(&section, columns, verify)?;
-                let feed = Feed { counted: true, ..Feed::new(made_up, tee) };
-                let (stored, feed) = run(feed, &section, target, &odd.numbers)?;
-                rows += stored;
-                stream.merge(&feed.tee.checksum);
-                Ok(())
-            })?;
-            rows += done.rows;
-            bytes += done.bytes;
-            stream.merge(&done.checksum);
-            continue;
+        if let Some(staging) = &mut to.staging {
+            let all = || to.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
+            staging.begin_copy(&section.columns.clone().unwrap_or_else(all))?;
         }
-        let tee = Tee::new(&section, columns, verify)?;
-        let (stored, feed) = run(Feed::new(data, tee), &section, target, &[])?;
-        rows += stored;
-        stream.merge(&feed.tee.checksum);
-        bytes += feed.bytes;
-        data = feed.data;
+        let filler = to.pages.and_then(|p| Some((p, p.filler(&section, to.columns)?)));
+        if let Some((pages, filler)) = filler.filter(|_| data.is_script()) {
+            let done = fill(&mut data, pages, &filler, &mut Rest { to: &mut to, section: &section, sums: &mut sums })?;
+            sums.rows += done.rows;
+            sums.bytes += done.bytes;
+            sums.stream.merge(&done.checksum);
+        } else if to.staging.is_some() {
+            let bytes = Rest { to: &mut to, section: &section, sums: &mut sums }.send(&mut data)?;
+            sums.bytes += bytes;
+        } else {
+            let tee = Tee::new(&section, to.columns, to.verify)?;
+            let (stored, feed) = run(Feed::new(data, tee), &section, to.target, &[])?;
+            sums.rows += stored;
+            sums.stream.merge(&feed.tee.checksum);
+            sums.bytes += feed.bytes;
+            data = feed.data;
+        }
+        if let Some(staging) = &mut to.staging {
+            sums.rows += staging.end_copy()?;
+        }
     }
     let met = data.met().cloned();
-    Ok(Loaded { rows, bytes, stream, summed: verify == Verify::Checksum, sequences: data.finish()?, met })
+    let Sums { rows, bytes, stream } = sums;
+    Ok(Loaded { rows, bytes, stream, summed: to.verify == Verify::Checksum, sequences: data.finish()?, met })
+}
+
+/// What was loaded so far.
+#[derive(Debug, Default)]
+struct Sums {
+    rows: u64,
+    bytes: u64,
+    stream: Checksum,
+}
+
+/// Rows that threads make no pages of.
+struct Rest<'a, 'b> {
+    to: &'a mut Destination<'b>,
+    section: &'a Section,
+    sums: &'a mut Sums,
+}
+
+impl Rest<'_, '_> {
+    /// COPY of rows that were read, and counted in the progress, before.
+    fn copy(&mut self, lines: Vec<u8>, section: &Section, numbers: &[u64]) -> Result<()> {
+        let made_up = Data::made_up(std::io::Cursor::new(lines));
+        let tee = Tee::new(section, self.to.columns, self.to.verify)?;
+        let feed = Feed { counted: true, ..Feed::new(made_up, tee) };
+        let (stored, feed) = run(feed, section, self.to.target, numbers)?;
+        self.sums.rows += stored;
+        self.sums.stream.merge(&feed.tee.checksum);
+        Ok(())
+    }
+
+    /// Rows of shards here and elsewhere; gives the bytes that were read.
+    fn send(&mut self, data: &mut Data) -> Result<u64> {
+        let Destination { target, columns, verify, .. } = *self.to;
+        let Some(routing) = self.to.routing.clone() else {
+            return Err(Problem::new("0A000", format!("the rows of \"{target}\" cannot be sent to other servers"))
+                .detail("Only the server can tell which shard a value of its shard key belongs to.")
+                .hint("Choose another shard key, or nodes of this server.")
+                .into());
+        };
+        let Some(staging) = self.to.staging.take() else { return Ok(0) };
+        let mut sender = Sender { staging, routing, columns, target, summed: verify == Verify::Checksum };
+        // What goes through COPY here was written down anew.
+        let text = Section { csv: false, copy: CopyOptions::default(), file: None, ..self.section.clone() };
+        let sent = sender.send(data, self.section, |lines| self.copy(lines, &text, &[]));
+        self.to.staging = Some(sender.staging);
+        let (checksum, bytes) = sent?;
+        self.sums.stream.merge(&checksum);
+        Ok(bytes)
+    }
+}
+
+impl Others for Rest<'_, '_> {
+    fn odd(&mut self, odd: Odd) -> Result<()> {
+        if self.to.staging.is_none() {
+            let section = self.section;
+            return self.copy(odd.lines, section, &odd.numbers);
+        }
+        self.send(&mut Data::made_up(std::io::Cursor::new(odd.lines))).map(drop)
+    }
+
+    fn away(&mut self, place: u32, rows: &[u8]) -> Result<()> {
+        self.to.staging.as_mut().map_or(Ok(()), |staging| staging.put(place, rows))
+    }
 }
 
 /// COPY of what the feed gives: how many rows it stored, and the feed with what it has seen.
@@ -195,12 +275,7 @@ impl Tee {
 
     fn see(&mut self, block: &[u8]) -> Result<()> {
         let Self { reading, values, hasher, checksum, memory } = self;
-        // SAFETY: nothing allocated while looking at the rows is kept.
-        unsafe {
-            let outcome = memory.switch_to(|_| reading.push(block, |row| count(&row, values, hasher, checksum)));
-            memory.reset();
-            outcome
-        }
+        in_memory(memory, || reading.push(block, |row| count(&row, values, hasher, checksum)))
     }
 
     fn end(&mut self) -> Result<()> {
@@ -209,7 +284,17 @@ impl Tee {
     }
 }
 
-fn count(
+/// Work that keeps nothing of what the server allocates for it.
+pub(super) fn in_memory<T>(memory: &mut PgMemoryContexts, work: impl FnOnce() -> T) -> T {
+    // SAFETY: from the caller.
+    unsafe {
+        let outcome = memory.switch_to(|_| work());
+        memory.reset();
+        outcome
+    }
+}
+
+pub(super) fn count(
     row: &Row<'_>,
     values: &mut Option<(Vec<Canonical>, Vec<usize>)>,
     hasher: &mut RowHasher,

@@ -48,14 +48,16 @@ pub struct Done {
     pub bytes: u64,
 }
 
-/// Loads the section that `data` stands at. Each thread has a copy of `filler`; `copy` takes what they do not, numbered from 1 in
-/// the whole section.
-pub fn fill(
-    data: &mut Data,
-    target: &Target,
-    filler: &Filler,
-    mut copy: impl FnMut(Odd) -> Result<()>,
-) -> Result<Done> {
+/// What becomes of the rows that no pages are made of.
+pub trait Others {
+    /// Rows that the threads do not understand, numbered from 1 in the whole section.
+    fn odd(&mut self, rows: Odd) -> Result<()>;
+    /// Rows of shards that live elsewhere.
+    fn away(&mut self, place: u32, rows: &[u8]) -> Result<()>;
+}
+
+/// Loads the section that `data` stands at. Each thread has a copy of `filler`.
+pub fn fill(data: &mut Data, target: &Target, filler: &Filler, others: &mut impl Others) -> Result<Done> {
     let mut writer = Writer::open(&target.leaves);
     let mut threads: Threads<Chunk, Made> = Threads::start(settings::load_threads(), || {
         let filler = filler.clone();
@@ -77,6 +79,9 @@ pub fn fill(
             Made::Rest(pages) => pages,
             Made::Chunk { number, bytes: read, outcome, pages } => {
                 let report = outcome?;
+                for (place, rows) in (0..).zip(&report.away) {
+                    others.away(place, rows)?;
+                }
                 checksum.merge(&report.checksum);
                 progress::advance(read, report.rows);
                 bytes += read as u64;
@@ -86,7 +91,7 @@ pub fn fill(
         };
         pages.into_iter().for_each(|filled| writer.put(filled.shard, filled.page));
         if order.odd.lines.len() >= KEPT {
-            copy(std::mem::take(&mut order.odd))?;
+            others.odd(std::mem::take(&mut order.odd))?;
         }
     }
     writer.flush();
@@ -95,7 +100,7 @@ pub fn fill(
     };
     data.take_back(script, failed)?;
     if !order.odd.lines.is_empty() {
-        copy(order.odd)?;
+        others.odd(order.odd)?;
     }
     writer.sync();
     Ok(Done { rows: writer.rows(), checksum, bytes })

@@ -8,16 +8,17 @@ mod pages;
 mod pairs;
 mod profile;
 mod reading;
+mod send;
 mod shape;
 mod verify;
 mod writer;
 
-pub use copy::{Loaded, load};
+pub use copy::{Destination, Loaded, load};
 pub use pages::read_back;
 pub use pairs::same_values;
 pub use profile::{Wanted, profile};
 pub use reading::Reading;
-pub use shape::Target;
+pub use shape::{Routing, Target};
 pub use verify::content;
 
 use super::error::Result;

@@ -77,7 +77,7 @@ impl ReadBack {
 }
 
 /// Reads all rows of `leaves`, whose tuples have the shape, and builds those of the leaves' indexes that are made of words.
-pub fn read_back(leaves: &[pg_sys::Oid], shape: &Shape, columns: &[LoadColumn]) -> Result<ReadBack> {
+pub fn read_back(leaves: &[(u32, pg_sys::Oid)], shape: &Shape, columns: &[LoadColumn]) -> Result<ReadBack> {
     let threads = Threads::start(settings::load_threads(), || {
         let reader = Reader::new(shape.clone());
         move |jobs: Jobs<Job>, found| work(reader, &jobs, &found)
@@ -91,7 +91,7 @@ pub fn read_back(leaves: &[pg_sys::Oid], shape: &Shape, columns: &[LoadColumn]) 
         built: Vec::new(),
         unbuilt: Vec::new(),
     };
-    for (n, oid) in leaves.iter().enumerate() {
+    for (n, (_, oid)) in leaves.iter().enumerate() {
         let indexes = indexes::of_table(*oid, columns)?;
         let (words, others): (Vec<LeafIndex>, Vec<LeafIndex>) = indexes.into_iter().partition(|i| i.keys.is_some());
         pass.unbuilt.extend(others.iter().map(|i| i.oid));

@@ -27,48 +27,77 @@ struct Attribute {
 #[derive(Debug)]
 pub struct Target {
     shape: Shape,
-    router: Option<Router>,
-    key: Vec<usize>,
-    /// The relations that have rows, by the shard's ordinal.
-    pub leaves: Vec<pg_sys::Oid>,
+    routing: Option<Routing>,
+    /// The shards, by their ordinals, that live here, and their relations: those that pages are made for.
+    pub leaves: Vec<(u32, pg_sys::Oid)>,
+    /// Where the rows of the others are sent, by ordinal.
+    places: Vec<Option<u32>>,
+}
+
+/// How to tell the shard of a row without the server.
+#[derive(Debug, Clone)]
+pub struct Routing {
+    pub router: Router,
+    /// Which of the table's columns it asks for.
+    pub key: Vec<usize>,
+}
+
+impl Routing {
+    /// `relation`: the table or one of its shards. None where only the server can tell.
+    pub fn of(relation: &TableName, layout: &Layout, columns: &[LoadColumn]) -> Result<Option<Self>> {
+        let key: Option<Vec<usize>> =
+            layout.columns().map(|c| columns.iter().position(|column| column.name == *c)).collect();
+        let types = Spi::get_one_with_args::<Vec<Option<String>>>(
+            KEY_TYPES,
+            &[
+                catalog::relation_oid(relation)?.into(),
+                layout.columns().map(ToString::to_string).collect::<Vec<_>>().into(),
+            ],
+        )?;
+        let types: Option<Vec<String>> = types.unwrap_or_default().into_iter().collect();
+        let router = types.and_then(|types| Router::new(layout, &types));
+        Ok(key.zip(router).map(|(key, router)| Self { router, key }))
+    }
 }
 
 impl Target {
-    /// `shards`: the relations by ordinal. None where COPY has to load the table: something about it needs the server for every row,
-    /// a type is not understood, or what reads the WAL must find rows in it.
+    /// `shards`: the relations by ordinal; `places`: where the rows of those are sent that do not live here. None where COPY has to
+    /// load the table: something about it needs the server for every row, a type is not understood, or what reads the WAL must find
+    /// rows in it.
     pub fn of(
         table: &TableName,
         layout: &Layout,
         shards: &[TableName],
         columns: &[LoadColumn],
+        places: &[Option<u32>],
     ) -> Result<Option<Self>> {
-        if settings::load_threads() == 0 || !catalog::database_is_utf8() || !server_is_usual() {
+        if settings::load_threads() == 0 || !catalog::database_is_utf8() || cfg!(target_endian = "big") {
             return Ok(None);
         }
         let Some(shape) = shape(table, columns)? else { return Ok(None) };
+        let is_here =
+            |ordinal: &u32| usize::try_from(*ordinal).ok().and_then(|n| places.get(n).copied()).flatten().is_none();
         let mut leaves = Vec::new();
-        for shard in shards {
+        for (ordinal, shard) in (0..).zip(shards).filter(|(ordinal, _)| is_here(ordinal)) {
             let Some(oid) = catalog::relation_oid(shard)?.filter(|oid| made_here(*oid)) else { return Ok(None) };
-            leaves.push(oid);
+            leaves.push((ordinal, oid));
         }
-        let (unusual, full) = Spi::get_two_with_args::<bool, i32>(UNUSUAL, &[leaves.clone().into()])?;
-        if unusual != Some(false) {
-            return Ok(None);
+        let mut free = 0;
+        if !leaves.is_empty() {
+            let oids: Vec<pg_sys::Oid> = leaves.iter().map(|(_, oid)| *oid).collect();
+            let (unusual, full) = Spi::get_two_with_args::<bool, i32>(UNUSUAL, &[oids.into()])?;
+            if unusual != Some(false) || !server_is_usual() {
+                return Ok(None);
+            }
+            free = 100 - usize::try_from(full.unwrap_or(100)).unwrap_or(100).min(100);
         }
-        let free = 100 - usize::try_from(full.unwrap_or(100)).unwrap_or(100).min(100);
         let shape = Shape { spare: PAGE * free / 100, ..shape };
+        let places = places.to_vec();
         if !layout.method.shards() {
-            return Ok(Some(Self { shape, router: None, key: Vec::new(), leaves }));
+            return Ok(Some(Self { shape, routing: None, leaves, places }));
         }
-        let key: Option<Vec<usize>> =
-            layout.columns().map(|c| columns.iter().position(|column| column.name == *c)).collect();
-        let types = Spi::get_one_with_args::<Vec<Option<String>>>(
-            KEY_TYPES,
-            &[leaves.first().copied().into(), layout.columns().map(ToString::to_string).collect::<Vec<_>>().into()],
-        )?;
-        let types: Option<Vec<String>> = types.unwrap_or_default().into_iter().collect();
-        let router = types.and_then(|types| Router::new(layout, &types));
-        Ok(key.zip(router).map(|(key, router)| Self { shape, router: Some(router), key, leaves }))
+        let routing = Routing::of(table, layout, columns)?;
+        Ok(routing.map(|routing| Self { shape, routing: Some(routing), leaves, places }))
     }
 
     /// None for a section that only COPY reads.
@@ -78,7 +107,9 @@ impl Target {
         let all = section.columns.as_ref().is_some_and(|names| names.len() == columns.len());
         let usual = all && !section.csv && !section.copy.header && encoding == crate::pg::ffi::database_encoding();
         let format = RowFormat::of(BackupFormat::Text, &section.copy).ok().filter(|_| usual)?;
-        Some(Filler::new(self.shape.clone(), self.router.clone(), self.key.clone(), fields, format))
+        let (router, key) = self.routing.clone().map(|r| (r.router, r.key)).unzip();
+        let filler = Filler::new(self.shape.clone(), router, key.unwrap_or_default(), fields, format);
+        Some(filler.sending(&self.places))
     }
 
     pub fn shape(&self) -> &Shape {
@@ -111,7 +142,7 @@ fn server_is_usual() -> bool {
     let pages = pg_sys::BLCKSZ as usize == PAGE && pg_sys::MAXIMUM_ALIGNOF == 8;
     // SAFETY: reads a setting.
     let decoded = unsafe { pg_sys::wal_level } >= pg_sys::WalLevel::WAL_LEVEL_LOGICAL as i32;
-    cfg!(target_endian = "little") && pages && !decoded
+    pages && !decoded
 }
 
 /// Made by this very transaction and no subtransaction that it may survive: nobody else has seen it, and it goes with its rows.

@@ -28,15 +28,15 @@ struct Table {
 }
 
 impl Writer {
-    /// `leaves`: the tables by shard. They stay open, and locked, until the writer is dropped.
-    pub fn open(leaves: &[pg_sys::Oid]) -> Self {
-        let open = |oid: &pg_sys::Oid| {
+    /// `leaves`: shards with their tables. They stay open, and locked, until the writer is dropped.
+    pub fn open(leaves: &[(u32, pg_sys::Oid)]) -> Self {
+        let open = |(shard, oid): &(u32, pg_sys::Oid)| {
             // SAFETY: relations that this transaction made; an ERROR closes them as well.
             let relation = unsafe { pg_sys::table_open(*oid, pg_sys::RowExclusiveLock as i32) };
-            Table { relation, pages: Vec::new(), written: false }
+            (*shard, Table { relation, pages: Vec::new(), written: false })
         };
         let batch = (HELD / leaves.len().max(1)).clamp(1, BATCH);
-        Self { tables: (0..).zip(leaves.iter().map(open)).collect(), batch, logged: logged(), rows: 0 }
+        Self { tables: leaves.iter().map(open).collect(), batch, logged: logged(), rows: 0 }
     }
 
     pub fn put(&mut self, shard: u32, page: Page) {

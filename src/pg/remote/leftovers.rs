@@ -1,0 +1,116 @@
+//! Tables on a node that a restore made whose transaction failed here before it could drop them.
+//!
+//! The shells carry the number of that transaction, and this server knows what became of it: no record has to be written, and none
+//! can be lost.
+
+use super::libpq::Connection;
+use super::names::{Mark, schema};
+use crate::pg::error::Result;
+use crate::pg::ffi::{self, quote_ident, quote_literal};
+use pgrx::prelude::*;
+
+/// Drops on a node what failed transactions of this database have left; gives how many tables that were.
+pub fn sweep(connection: &mut Connection) -> Result<usize> {
+    let mut dropped = 0;
+    for shell in shells(connection)? {
+        if failed(shell.mark.transaction)? {
+            connection.query(&format!("DROP TABLE IF EXISTS {}", shell.name))?;
+            dropped += 1;
+        }
+    }
+    if dropped > 0 {
+        connection.query(&drop_schema())?;
+    }
+    Ok(dropped)
+}
+
+/// A table on a node that was dropped.
+#[derive(Debug)]
+pub struct Swept {
+    /// As it was called here.
+    pub target: String,
+    /// Qualified and quoted, there.
+    pub name: String,
+    pub bytes: i64,
+}
+
+/// Drops on a node also what no table here refers to any more: the shards of tables that were dropped.
+pub fn sweep_unused(connection: &mut Connection) -> Result<Vec<Swept>> {
+    let mut swept = Vec::new();
+    for shell in shells(connection)? {
+        let state = state_of(shell.mark.transaction)?;
+        // One that is too old to be known has ended.
+        if state.as_deref() == Some("in progress") || is_used(&shell.table)? {
+            continue;
+        }
+        connection.query(&format!("DROP TABLE IF EXISTS {}", shell.name))?;
+        swept.push(Swept { target: shell.mark.foreshard, name: shell.name, bytes: shell.bytes });
+    }
+    if !swept.is_empty() {
+        connection.query(&drop_schema())?;
+    }
+    Ok(swept)
+}
+
+/// Drops this database's schema on a node, unless there are other tables in it.
+pub(super) fn drop_schema() -> String {
+    let schema = quote_ident(&schema());
+    format!(
+        "DO $$ BEGIN DROP SCHEMA IF EXISTS {schema}; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$"
+    )
+}
+
+/// A foreign table here stands for one of the shell's shards, whose names begin with its own.
+fn is_used(shell: &str) -> Result<bool> {
+    Ok(Spi::get_one_with_args::<bool>(
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_foreign_table f
+             WHERE ('schema_name=' || $1) = ANY (f.ftoptions)
+               AND EXISTS (SELECT FROM pg_catalog.unnest(f.ftoptions) o WHERE pg_catalog.starts_with(o, 'table_name=' || $2 || '_')))",
+        &[schema().into(), shell.into()],
+    )?
+    .unwrap_or(true))
+}
+
+/// A shell of this database on a node.
+struct Shell {
+    /// Qualified and quoted.
+    name: String,
+    /// Within its schema, as it is.
+    table: String,
+    /// Of all its shards.
+    bytes: i64,
+    mark: Mark,
+}
+
+fn shells(connection: &mut Connection) -> Result<Vec<Shell>> {
+    let found = connection.query(&format!(
+        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.obj_description(c.oid, 'pg_class'), c.relname,
+                (SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(t.relid)) FROM pg_catalog.pg_partition_tree(c.oid) t)
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = {} AND c.relkind = 'p' AND NOT c.relispartition ORDER BY 1",
+        quote_literal(&schema())
+    ))?;
+    let shell = |row: &Vec<Option<String>>| {
+        let [Some(name), Some(comment), Some(table), bytes] = row.as_slice() else { return None };
+        let bytes = bytes.as_deref().and_then(|b| b.parse().ok()).unwrap_or(0);
+        let mark = serde_json::from_str(comment).ok()?;
+        Some(Shell { name: name.clone(), table: table.clone(), bytes, mark })
+    };
+    Ok(found.rows.iter().filter_map(shell).collect())
+}
+
+/// The transaction is known to have failed.
+fn failed(transaction: u64) -> Result<bool> {
+    Ok(state_of(transaction)?.as_deref() == Some("aborted"))
+}
+
+/// What became of a transaction; None for one that is too old to be known, or of a future that a restored server has not reached.
+fn state_of(transaction: u64) -> Result<Option<String>> {
+    let state = ffi::subtransaction(true, || {
+        Ok(Spi::get_one_with_args::<String>(
+            "SELECT pg_catalog.pg_xact_status($1::pg_catalog.xid8)",
+            &[transaction.to_string().into()],
+        )?)
+    });
+    Ok(state.ok().flatten())
+}

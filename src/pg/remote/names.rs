@@ -1,0 +1,59 @@
+//! What shards are called on the servers where they live.
+//!
+//! Several databases may have shards on one node, and a restore that failed may not have been swept yet: the schema is named after
+//! this database, and the tables after the transaction that makes them. A comment on the shell says the same, so that what was left
+//! can be told from what is in use without any record here.
+#![allow(unsafe_code)]
+
+use crate::pg::create::{part_name, shard_name};
+use foreshard_core::model::TableName;
+use pgrx::pg_sys;
+use serde::{Deserialize, Serialize};
+
+/// Of one table on all nodes.
+#[derive(Debug, Clone)]
+pub struct Names {
+    pub target: TableName,
+    pub shell: TableName,
+    pub xid: u64,
+}
+
+/// The comment on a shell.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Mark {
+    /// The table that it belongs to, in the database that the schema is named after.
+    pub foreshard: String,
+    /// The transaction there that made it.
+    pub transaction: u64,
+}
+
+impl Names {
+    /// For what the current (sub)transaction makes.
+    pub fn new(target: &TableName) -> Self {
+        // SAFETY: the number of the current subtransaction, given to it now if it had none.
+        let xid = unsafe { pg_sys::GetCurrentFullTransactionId() }.value;
+        let end = (0..=target.name.len().min(32)).rev().find(|n| target.name.is_char_boundary(*n)).unwrap_or(0);
+        let short = target.name.get(..end).unwrap_or_default();
+        Self { target: target.clone(), shell: TableName::new(schema(), format!("{short}_{xid}")), xid }
+    }
+
+    pub fn shard(&self, ordinal: u32) -> TableName {
+        shard_name(&self.shell, ordinal)
+    }
+
+    pub fn part(&self, number: u32) -> TableName {
+        part_name(&self.shell, number)
+    }
+
+    pub fn mark(&self) -> String {
+        let mark = Mark { foreshard: self.target.to_string(), transaction: self.xid };
+        serde_json::to_string(&mark).unwrap_or_default()
+    }
+}
+
+/// The schema on every node that holds this database's shards, and nobody else's.
+pub fn schema() -> String {
+    // SAFETY: reads two constants of the running server.
+    let (system, database) = unsafe { (pg_sys::GetSystemIdentifier(), pg_sys::MyDatabaseId) };
+    format!("foreshard_{system}_{}", database.to_u32())
+}

@@ -1,0 +1,110 @@
+#!/usr/bin/env bash
+# Shards on other servers: a coordinator and three nodes, each a server of its own. A million rows are restored to 16 shards there, are
+# equal to the backup, are where they belong, and stay there whatever is updated.
+. "$(dirname -- "$0")/lib.sh"
+
+server main
+for node in n1 n2 n3; do
+    server $node --tcp
+    sql $node "CREATE ROLE app LOGIN PASSWORD 'secret of $node'"
+    sql $node "CREATE DATABASE shards OWNER app"
+done
+sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
+for node in n1 n2 n3; do
+    sql main "CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards');
+        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app', password 'secret of $node')"
+done
+
+# The source: what TPC-C calls order_line, with everything that concerns another server.
+sql main "CREATE DATABASE shop"
+sql main "CREATE TYPE mood AS ENUM ('sad', 'ok');
+    CREATE TABLE lines (w int NOT NULL, o bigint NOT NULL, n int NOT NULL, item int, amount numeric(9, 2) CHECK (amount >= 0), at timestamptz, note text,
+        twice int GENERATED ALWAYS AS (n * 2) STORED, PRIMARY KEY (w, o, n));
+    CREATE INDEX lines_item ON lines (item) WITH (fillfactor = 80); CREATE INDEX lines_note ON lines (lower(note)) WHERE n > 1;
+    COMMENT ON TABLE lines IS 'what was ordered';
+    INSERT INTO lines SELECT i % 200, i / 10, i % 10, i % 1000, (i % 500) / 7.0, '2024-01-01'::timestamptz + i * interval '1 s',
+        CASE WHEN i % 7 = 0 THEN NULL ELSE 'note ' || i END FROM generate_series(1, 1000000) i" shop
+on main pg_dump -Fc -d shop -f "$(backups main)/shop.dump"
+contents() { sql main "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM $1 AS t" "${2:-postgres}"; }
+expected=$(contents lines shop)
+
+for node in n1 n2 n3; do
+    sql main "SET client_min_messages = warning; SELECT foreshard.add_node('$node', server => '$node')"
+done
+check "nodes are registered" "n1|n1 n2|n2 n3|n3" "$(sql main "SELECT string_agg(name || '|' || server, ' ' ORDER BY name) FROM foreshard.nodes")"
+config='{"query_log": "off", "method": "hash", "shard_key": ["w"], "shard_count": 16}'
+check "restored" "lines|hash|{w}|16|1000000" \
+    "$(sql main "SET client_min_messages = error; SELECT relation, method, shard_key, shard_count, rows FROM restore_table('public.lines', '$(backups main)/shop.dump', '$config')")"
+check "contents" "$expected" "$(contents lines)"
+check "every row is where it belongs" "16|1000000|0|t" \
+    "$(sql main "SELECT count(*), sum(rows), sum(misplaced_rows), bool_and(ok) FROM foreshard.verify_table('lines')")"
+check "all nodes have shards" "n1 n2 n3" "$(sql main "SELECT string_agg(DISTINCT node, ' ' ORDER BY node) FROM foreshard.shards")"
+
+# What the shards have there, and what the table has here.
+there() { sql "$1" "$2" shards; }
+check "no shard on the coordinator" 0 "$(sql main "SELECT count(*) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'lines'::regclass AND relkind <> 'f'")"
+check "each shard has its keys, checks and indexes" "CHECK ((amount >= (0)::numeric))|PRIMARY KEY (w, o, n)|{fillfactor=80}|lower(note)" "$(there n1 "
+    SELECT concat_ws('|', (SELECT string_agg(pg_get_constraintdef(oid), '|' ORDER BY contype) FROM pg_constraint WHERE conrelid = c.oid),
+        (SELECT x.reloptions FROM pg_index i JOIN pg_class x ON x.oid = i.indexrelid WHERE i.indrelid = c.oid AND x.reloptions IS NOT NULL),
+        (SELECT pg_get_indexdef(indexrelid, 1, false) FROM pg_index WHERE indrelid = c.oid AND indpred IS NOT NULL))
+    FROM pg_class c WHERE relkind = 'r' AND relnamespace::regnamespace::text LIKE 'foreshard%' LIMIT 1")"
+check "a look-up asks one node" 1 "$(sql main "EXPLAIN (VERBOSE, COSTS OFF) SELECT * FROM lines WHERE w = 7 AND o = 1" | grep -c 'Foreign Scan')"
+check "a sum by key is worked out there" 16 "$(sql main "SET enable_partitionwise_aggregate = on; EXPLAIN (VERBOSE, COSTS OFF) SELECT w, count(*) FROM lines GROUP BY w" | grep -c 'Remote SQL.*GROUP BY')"
+
+# Traps. A key that is changed to one of another shard would be lost where look-ups do not find it: the node refuses it.
+check_error "a changed key that belongs elsewhere is refused" '23514.*violates partition constraint' main "UPDATE lines SET w = w + 1 WHERE w = 7"
+check "a changed column is not" 5000 "$(sql main "WITH u AS (UPDATE lines SET item = item + 1 WHERE w = 7 RETURNING 1) SELECT count(*) FROM u")"
+check_error "a check holds there" '23514.*amount' main "INSERT INTO lines VALUES (1, -1, 1, 1, -5)"
+check_error "so does the primary key" '23505' main "INSERT INTO lines SELECT w, o, n, item, amount FROM lines WHERE w = 7 LIMIT 1"
+check_error "which the table does not know" '42P10' main "INSERT INTO lines VALUES (1, 1, 1) ON CONFLICT (w, o, n) DO NOTHING"
+check "an insert finds its shard, with what is generated" "7|14" "$(sql main "INSERT INTO lines VALUES (11, -1, 7, 1, 5); SELECT n, twice FROM lines WHERE w = 11 AND o = -1")"
+check "all rows are where they belong" "1000001|0|t" "$(sql main "SELECT sum(rows), sum(misplaced_rows), bool_and(ok) FROM foreshard.verify_table('lines')")"
+
+# What does not commit here is not there. The schema goes with the last table.
+tables() { for node in n1 n2 n3; do there $node "SELECT count(*) FROM pg_class WHERE relkind = 'p' AND relnamespace::regnamespace::text LIKE 'foreshard%'"; done | xargs; }
+small='{"query_log": "off", "method": "hash", "shard_key": ["k"], "shard_count": 6}'
+sql main "CREATE TABLE small (k int, j jsonb, t text[]); CREATE INDEX ON small (k); INSERT INTO small SELECT n, jsonb_build_object('n', n), ARRAY['a', NULL, n::text] FROM generate_series(1, 3000) n
+    UNION ALL SELECT NULL, NULL, NULL" shop
+on main pg_dump -Fc -d shop -t small -f "$(backups main)/small.dump"
+restore_small="SELECT rows FROM restore_table('public.small', '$(backups main)/small.dump', '$small')"
+quiet="SET client_min_messages = error"
+check "before" "1 1 1" "$(tables)"
+sql main "$quiet; BEGIN; $restore_small; ROLLBACK" >/dev/null
+check "rolled back" "1 1 1" "$(tables)"
+sql main "$quiet; BEGIN; SAVEPOINT s; $restore_small; ROLLBACK TO s; COMMIT" >/dev/null
+check "rolled back to a savepoint" "1 1 1" "$(tables)"
+check "released and committed" "3001" "$(sql main "$quiet; BEGIN; SAVEPOINT s; $restore_small; RELEASE s; COMMIT")"
+check "there now" "2 2 2" "$(tables)"
+check "values that only the server understands" "$(contents small shop)" "$(contents small)"
+check_error "two-phase commit is refused" '0A000.*cannot PREPARE' main "$quiet; DROP TABLE small; BEGIN; $restore_small; PREPARE TRANSACTION 'x'"
+
+# Dropped here: still there, until it is asked for. Another database's shards are not ours to sweep.
+sql main "CREATE DATABASE other"
+on main psql -Xq -d other -c "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw; CREATE SERVER n1 FOREIGN DATA WRAPPER postgres_fdw
+    OPTIONS (host '127.0.0.1', port '$(port n1)', dbname 'shards'); CREATE USER MAPPING FOR postgres SERVER n1 OPTIONS (user 'app', password 'secret of n1');
+    SET client_min_messages = error; SELECT foreshard.add_node('n1', server => 'n1'); $restore_small" >/dev/null
+check "another database's shards of the same name" "3 2 2" "$(tables)"
+sql main "$quiet; DROP TABLE IF EXISTS small"
+check "swept" "n1|public.small n2|public.small n3|public.small" "$(sql main "SELECT string_agg(node || '|' || target, ' ' ORDER BY node) FROM foreshard.sweep_nodes()")"
+check "what nothing refers to is gone" "2 1 1" "$(tables)"
+check "the other database still has its rows" 3001 "$(sql main "SELECT count(*) FROM small" other)"
+
+# Part here, part there; two levels; rows of a file.
+sql main "$quiet; SELECT foreshard.add_node('here', tablespace => 'pg_default'); $restore_small" >/dev/null
+check "part here, part there" "f r" "$(sql main "SELECT string_agg(DISTINCT relkind::text, ' ') FROM pg_class c JOIN foreshard.shards s ON c.oid = s.shard WHERE s.relation = 'small'::regclass")"
+check "part here, part there: contents" "$(contents small shop)" "$(contents small)"
+check "part here, part there: belong" "3001|0|t" "$(sql main "SELECT sum(rows), sum(misplaced_rows), bool_and(ok) FROM foreshard.verify_table('small')")"
+levels='{"query_log": "off", "method": "hash", "shard_key": ["w"], "shard_count": 8, "within": {"method": "range", "shard_key": ["at"], "shard_count": 2}}'
+sql main "CREATE TABLE few AS TABLE lines WITH NO DATA; INSERT INTO few SELECT * FROM lines WHERE o < 4000" shop
+on main pg_dump -Fc -d shop -t few -f "$(backups main)/few.dump"
+check "two levels" 39999 "$(sql main "$quiet; SELECT rows FROM restore_table('public.levels', '$(backups main)/few.dump', '{\"source\": \"public.few\", ${levels#\{}')")"
+check "two levels: contents" "$(contents few shop)" "$(contents levels)"
+check "two levels: belong" "39999|0|t" "$(sql main "SELECT sum(rows), sum(misplaced_rows), bool_and(ok) FROM foreshard.verify_table('levels')")"
+on main psql -Xq -d shop -c "\\copy few (w, o, n, item, amount, at, note) TO '$(backups main)/few.csv' CSV"
+check "rows of a file" "$(contents few shop)" "$(sql main "$quiet; CREATE TABLE model (LIKE lines INCLUDING ALL); SELECT rows FROM restore_table('public.filed', '$(backups main)/few.csv',
+    '{\"format\": \"csv\", \"like\": \"public.model\", \"copy\": {\"columns\": [\"w\", \"o\", \"n\", \"item\", \"amount\", \"at\", \"note\"]}, ${config#\{}')" >/dev/null; contents filed)"
+
+# A node in use stays; one without shards goes.
+check_error "a node in use" '55006' main "SELECT foreshard.remove_node('n1')"
+# No secret anywhere.
+check "no secret in what is kept" 0 "$(on main pg_dump -d postgres --exclude-table-data=pg_user_mapping -n foreshard | grep -c 'secret of' || true)"
