@@ -200,8 +200,7 @@ pub fn add(
     }
     let mut told = Vec::new();
     if let Some(server) = server {
-        let probed = Address::of_server(server).and_then(|address| probe(&mut Connection::open(name, &address)?));
-        match probed {
+        match facts_of(name, server) {
             Ok(facts) => told = facts,
             Err(error) => problems.extend(error.into_problems()),
         }
@@ -243,6 +242,20 @@ pub fn add(
         pgrx::notice!("node \"{name}\": {fact}");
     }
     Ok(())
+}
+
+/// What keeps the current user from making shards on those nodes that are other servers.
+pub fn unfit(nodes: &[Node]) -> Vec<Problem> {
+    let problems = |node: &Node| {
+        let Location::Server(server) = &node.location else { return Vec::new() };
+        facts_of(&node.name, server).map_or_else(super::error::Error::into_problems, |_| Vec::new())
+    };
+    nodes.iter().flat_map(problems).collect()
+}
+
+/// What is worth knowing of a foreign server as a node.
+fn facts_of(node: &str, server: &str) -> Result<Vec<String>> {
+    probe(&mut Connection::open(node, &Address::of_server(server)?)?)
 }
 
 /// Changes what is given of a node.

@@ -69,6 +69,7 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
     let mut problems = precheck::target(request, schema)?;
     let target_is_free = problems.is_empty();
     let nodes = keep(&mut problems, nodes::eligible(&request.config));
+    problems.extend(nodes::unfit(nodes.as_deref().unwrap_or_default()));
     let log = match &request.stored {
         None => keep(&mut problems, querylog::read(&request.config, schema)),
         Some(_) => None,

@@ -275,19 +275,19 @@ impl Connection {
     fn said(&self) -> String {
         // SAFETY: an open connection; libpq's own text. It never holds a password.
         let text = unsafe { CStr::from_ptr(pq::PQerrorMessage(self.raw.as_ptr())) }.to_string_lossy();
-        text.trim().replace('\n', " ")
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
     fn refused(&self) -> crate::pg::error::Error {
         Problem::new("08001", format!("could not connect to node \"{}\"", self.node))
-            .detail(format!("The client library says: {}.", self.said().trim_end_matches('.')))
+            .detail(format!("The client library says: {}.", self.said().trim_end_matches(['.', '?'])))
             .hint("Look at the options of its foreign server and of the user mapping.")
             .into()
     }
 
     fn broken(&self) -> crate::pg::error::Error {
         Problem::new("08006", format!("the connection to node \"{}\" broke", self.node))
-            .detail(format!("The client library says: {}.", self.said().trim_end_matches('.')))
+            .detail(format!("The client library says: {}.", self.said().trim_end_matches(['.', '?'])))
             .hint("Its server log says whether it was ended there.")
             .into()
     }

@@ -13,6 +13,15 @@ use pq_sys as pq;
 use std::ffi::{CStr, CString, c_char};
 use std::time::Duration;
 
+/// How a network that was cut is noticed within half a minute, where the foreign server does not say otherwise: seconds, and
+/// milliseconds for the last.
+const DEAD_PEER: [(&CStr, &CStr); 4] = [
+    (c"keepalives_idle", c"10"),
+    (c"keepalives_interval", c"5"),
+    (c"keepalives_count", c"3"),
+    (c"tcp_user_timeout", c"30000"),
+];
+
 /// What libpq is told. Not shown by `Debug`: a password may be among it.
 pub struct Address {
     parameters: Vec<(CString, CString)>,
@@ -78,6 +87,10 @@ impl Address {
         options.retain(|(name, _)| known.iter().any(|k| k == name));
         options.push((c"client_encoding".to_owned(), c"UTF8".to_owned()));
         options.push((c"fallback_application_name".to_owned(), c"foreshard".to_owned()));
+        let unsaid = |(name, _): &&(&CStr, &CStr)| !options.iter().any(|(known, _)| known.as_c_str() == *name);
+        let unsaid: Options =
+            DEAD_PEER.iter().filter(unsaid).map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect();
+        options.extend(unsaid);
         Ok(Self { parameters: options, needs_password })
     }
 
