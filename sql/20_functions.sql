@@ -21,6 +21,11 @@ LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'explain_wrapper'
 COMMENT ON FUNCTION foreshard.explain(pg_catalog.int8) IS
     'tells a plan in words: what was chosen, because of what, and what was not';
 
+CREATE FUNCTION foreshard.plan_sql(plan_id pg_catalog.int8, target pg_catalog.text DEFAULT 'plain') RETURNS pg_catalog.text
+LANGUAGE c STABLE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'plan_sql_wrapper';
+COMMENT ON FUNCTION foreshard.plan_sql(pg_catalog.int8, pg_catalog.text) IS
+    'writes a plan as SQL for servers without this extension: target plain (partitions made by hand) or citus';
+
 CREATE FUNCTION foreshard.replay(plan_id pg_catalog.int8, config pg_catalog.jsonb DEFAULT '{}')
 RETURNS TABLE (rank pg_catalog.int4, method pg_catalog.text, shard_key pg_catalog.text[], shard_count pg_catalog.int4,
                statement pg_catalog.int8, query pg_catalog.text, calls_share pg_catalog.float8, predicted pg_catalog.text,

@@ -26,6 +26,7 @@ mod remote;
 pub mod replay;
 mod request;
 mod restore;
+mod script;
 pub mod settings;
 mod threads;
 mod tree;

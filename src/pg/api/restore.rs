@@ -1,4 +1,4 @@
-//! restore_table, foreshard.plan_restore, foreshard.explain.
+//! restore_table, foreshard.plan_restore, foreshard.explain, foreshard.plan_sql.
 
 use super::json;
 use crate::pg::error::Result;
@@ -8,6 +8,7 @@ use crate::pg::precheck;
 use crate::pg::prepare::prepare;
 use crate::pg::request::Request;
 use crate::pg::restore::restore;
+use crate::pg::script::{self, Dialect};
 use foreshard_core::plan;
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
@@ -125,5 +126,14 @@ fn explain(plan_id: i64) -> String {
     match ledger::plan(plan_id) {
         Ok((stored, _)) => plan::explain(&stored),
         Err(error) => error.raise("explaining a plan"),
+    }
+}
+
+#[pg_extern(sql = false)]
+fn plan_sql(plan_id: i64, target: &str) -> String {
+    let _session = Session::begin();
+    match Dialect::named(target).and_then(|dialect| script::of_plan(plan_id, dialect)) {
+        Ok(text) => text,
+        Err(error) => error.raise("plan_sql"),
     }
 }
