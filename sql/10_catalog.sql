@@ -63,6 +63,16 @@ CREATE TABLE foreshard._jobs (
 COMMENT ON TABLE foreshard._jobs IS 'long pieces of work, done or under way';
 COMMENT ON SEQUENCE foreshard._jobs_id_seq IS 'numbers of jobs';
 
+-- Not dumped: what is kept of a restore are files of this server.
+CREATE TABLE foreshard._unfinished (
+    job_id   pg_catalog.int8 PRIMARY KEY,
+    target   pg_catalog.text[] NOT NULL,
+    relation pg_catalog.regclass NOT NULL,
+    phase    pg_catalog.text NOT NULL,
+    progress pg_catalog.jsonb NOT NULL
+);
+COMMENT ON TABLE foreshard._unfinished IS 'what is kept of restores that failed, for a later one to go on with';
+
 CREATE TABLE foreshard._tables (
     relation    pg_catalog.regclass PRIMARY KEY,
     plan_id     pg_catalog.int8 NOT NULL,

@@ -20,10 +20,10 @@ FROM foreshard._plans;
 COMMENT ON VIEW foreshard.plans IS 'stored plans; foreshard.explain(plan_id) tells one in words';
 
 CREATE VIEW foreshard.jobs AS
-SELECT id AS job_id, kind, target, state, plan_id, started_by, started_at, finished_at, rows, bytes, message,
-       NULL::pg_catalog.int4 AS pid, NULL::pg_catalog.text AS phase, NULL::pg_catalog.int8 AS bytes_total,
+SELECT j.id AS job_id, j.kind, j.target, j.state, j.plan_id, j.started_by, j.started_at, j.finished_at, j.rows, j.bytes, j.message,
+       NULL::pg_catalog.int4 AS pid, u.phase, NULL::pg_catalog.int8 AS bytes_total,
        NULL::pg_catalog.int8 AS bytes_per_second, NULL::pg_catalog.interval AS remaining
-FROM foreshard._jobs
+FROM foreshard._jobs j LEFT JOIN foreshard._unfinished u ON u.job_id OPERATOR(pg_catalog.=) j.id
 UNION ALL
 -- Under way: rows and bytes of the phase. A number is given when it is done.
 SELECT NULL, 'restore', r.target, 'running', NULL, pg_catalog.pg_get_userbyid(r.role), r.started_at, NULL, r.rows, r.bytes, r.message,

@@ -69,6 +69,37 @@ pub fn relation_oid(name: &TableName) -> Result<Option<pg_sys::Oid>> {
     )?)
 }
 
+/// The name of the relation with that OID; None where there is none.
+pub fn name_of(relation: pg_sys::Oid) -> Result<Option<TableName>> {
+    let name: Option<Vec<String>> = one(
+        "SELECT ARRAY[n.nspname::pg_catalog.text, c.relname::pg_catalog.text]
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
+        &[relation.into()],
+    )?;
+    Ok(name.and_then(|parts| <[String; 2]>::try_from(parts).ok()).map(|[schema, name]| TableName::new(schema, name)))
+}
+
+/// The caller's role is the relation's owner, and no mere member of it.
+pub fn owned_by_caller(relation: pg_sys::Oid) -> Result<bool> {
+    Ok(one(
+        "SELECT pg_catalog.pg_get_userbyid(c.relowner) = current_user FROM pg_catalog.pg_class c WHERE c.oid = $1",
+        &[relation.into()],
+    )?
+    .unwrap_or(false))
+}
+
+/// The number of a relation's file; None where it has none.
+pub fn file_of(relation: pg_sys::Oid) -> Result<Option<u32>> {
+    let file: Option<pg_sys::Oid> =
+        one("SELECT pg_catalog.pg_relation_filenode($1::pg_catalog.regclass)", &[relation.into()])?;
+    Ok(file.map(|file| file.to_u32()))
+}
+
+/// The value of a setting.
+pub fn setting(name: &str) -> Result<String> {
+    Ok(one("SELECT pg_catalog.current_setting($1)", &[name.into()])?.unwrap_or_default())
+}
+
 /// The names of a relation's columns; None where there is no such relation.
 pub fn column_names(name: &TableName) -> Result<Option<Vec<String>>> {
     Ok(one(

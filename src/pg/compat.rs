@@ -333,6 +333,22 @@ pub unsafe fn new_file(relation: pg_sys::Relation) {
     }
 }
 
+/// The relation's file was made by this transaction, with it or in place of another.
+///
+/// # Safety
+/// An open relation.
+pub unsafe fn has_new_file(relation: pg_sys::Relation) -> bool {
+    // SAFETY: from the caller.
+    unsafe {
+        #[cfg(any(feature = "pg14", feature = "pg15"))]
+        let replaced = (*relation).rd_firstRelfilenodeSubid;
+        #[cfg(any(feature = "pg16", feature = "pg17", feature = "pg18"))]
+        let replaced = (*relation).rd_firstRelfilelocatorSubid;
+        // InvalidSubTransactionId is 0.
+        (*relation).rd_createSubid != 0 || replaced != 0
+    }
+}
+
 /// Whole pages of a relation's main fork into the WAL; sets their positions in it.
 ///
 /// # Safety

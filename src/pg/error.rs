@@ -39,24 +39,20 @@ impl Error {
         self.problems
     }
 
+    /// The cause is neither the backup nor this program, and may be gone another time.
+    pub fn is_outside(&self) -> bool {
+        matches!(self.problems.as_slice(), [problem] if is_outside(problem))
+    }
+
     /// Raises the ERROR. A single problem is raised as it is; several become one ERROR with the first one's SQLSTATE,
     /// all facts in the DETAIL and all remedies in the HINT. `what` completes "… cannot start": `restore of public.a`.
     pub fn raise(self, what: &str) -> ! {
-        let Error { mut problems } = self;
-        let report = match problems.len() {
-            0 => ErrorReport::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, format!("{what} failed"), "foreshard"),
-            1 => {
-                let problem = problems.remove(0);
-                let mut report = ErrorReport::new(code(&problem.sqlstate), problem.message, "foreshard");
-                if let Some(detail) = problem.detail {
-                    report = report.set_detail(detail);
-                }
-                if let Some(hint) = problem.hint {
-                    report = report.set_hint(hint);
-                }
-                report
-            }
-            n => {
+        let Error { problems } = self;
+        let report = match problems.as_slice() {
+            [] => ErrorReport::new(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR, format!("{what} failed"), "foreshard"),
+            [problem] => report(problem),
+            _ => {
+                let n = problems.len();
                 let state =
                     problems.first().map(|p| code(&p.sqlstate)).unwrap_or(PgSqlErrorCode::ERRCODE_INTERNAL_ERROR);
                 let mut hints: Vec<&str> = Vec::new();
@@ -82,6 +78,30 @@ impl Error {
         report.report(PgLogLevel::ERROR);
         unreachable!("ERROR does not return")
     }
+}
+
+/// A WARNING with all that a problem has to say.
+pub fn warn(problem: &Problem) {
+    report(problem).report(PgLogLevel::WARNING);
+}
+
+fn report(problem: &Problem) -> ErrorReport {
+    let mut report = ErrorReport::new(code(&problem.sqlstate), problem.message.clone(), "foreshard");
+    if let Some(detail) = &problem.detail {
+        report = report.set_detail(detail.clone());
+    }
+    if let Some(hint) = &problem.hint {
+        report = report.set_hint(hint.clone());
+    }
+    report
+}
+
+/// Resources (53), files (58), connections (08), another server's end (57P), and a lock that was not to be had in time or in no
+/// order (55P03, 40P01). Not a cancel or statement_timeout (57014): whoever sets an end to a statement waits for it, and expects an
+/// ERROR and nothing else.
+pub fn is_outside(problem: &Problem) -> bool {
+    let state = problem.sqlstate.as_str();
+    ["53", "58", "08", "57P"].iter().any(|class| state.starts_with(class)) || matches!(state, "55P03" | "40P01")
 }
 
 /// Five characters to PostgreSQL's packed form: six bits a character, first one lowest (`MAKE_SQLSTATE`).

@@ -39,6 +39,25 @@ fn is_final(problem: &Problem) -> bool {
 ///
 /// With `keep` false the subtransaction is rolled back even when the work succeeded.
 pub fn subtransaction<T>(keep: bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    guarded(keep, is_final, work)
+}
+
+/// Runs `work` in a subtransaction that stays when it succeeds. Only an ERROR that is `caught` comes back as a [`Problem`].
+pub fn attempt<T>(caught: impl Fn(&Problem) -> bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    guarded(
+        true,
+        |problem| !caught(problem),
+        || {
+            // pgrx takes a (sub)transaction without a number for one that has changed nothing, and reads by the snapshot of our caller: without
+            // what was made since.
+            // SAFETY: in a transaction that may write.
+            unsafe { pg_sys::GetCurrentTransactionId() };
+            work()
+        },
+    )
+}
+
+fn guarded<T>(keep: bool, goes_on: impl Fn(&Problem) -> bool, work: impl FnOnce() -> Result<T>) -> Result<T> {
     // SAFETY: plain reads of the backend's current context and owner, put back below as PL/pgSQL does.
     let (context, owner) = unsafe { (pg_sys::CurrentMemoryContext, pg_sys::CurrentResourceOwner) };
     // SAFETY: called in a running transaction; ended on every path below.
@@ -71,7 +90,7 @@ pub fn subtransaction<T>(keep: bool, work: impl FnOnce() -> Result<T>) -> Result
     let caught = outcome.1.take();
     end(keep && outcome.0.is_ok());
     match caught {
-        Some((problem, error)) if is_final(&problem) => error.rethrow(),
+        Some((problem, error)) if goes_on(&problem) => error.rethrow(),
         _ => outcome.0,
     }
 }

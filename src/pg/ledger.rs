@@ -56,18 +56,8 @@ pub fn backup_of(id: i64) -> Result<Option<String>> {
 /// A restore that is done: the job, the table and its shards. Gives the job's number.
 pub fn record_restore(done: &Restored<'_>) -> Result<i64> {
     forget_dropped()?;
-    let job: Option<i64> = Spi::get_one_with_args(
-        "INSERT INTO foreshard._jobs (kind, target, state, plan_id, started_at, finished_at, rows, bytes, message)
-         VALUES ('restore', $1, 'done', $2, pg_catalog.now(), pg_catalog.clock_timestamp(), $3, $4, $5) RETURNING id",
-        &[
-            done.target.to_string().into(),
-            done.plan_id.into(),
-            done.rows.into(),
-            done.bytes.into(),
-            format!("restored from {}", done.backup).into(),
-        ],
-    )?;
-    let Some(job) = job else { return Err(Problem::new("XX000", "a job was stored without a number").into()) };
+    let message = format!("restored from {}", done.backup);
+    let job = store_job(done.job, "done", done.target, done.plan_id, (done.rows, done.bytes), &message)?;
     let plan = done.plan;
     let relation = require_oid(done.target)?;
     let key: Vec<String> = plan.layout.key.iter().cloned().collect();
@@ -102,28 +92,90 @@ pub fn record_restore(done: &Restored<'_>) -> Result<i64> {
     Ok(job)
 }
 
+/// A restore that failed and was kept. Gives the job's number.
+pub fn record_failure(failed: &Failed<'_>) -> Result<i64> {
+    forget_dropped()?;
+    let extent = (failed.rows, failed.bytes);
+    store_job(failed.job, "failed", failed.target, failed.plan_id, extent, failed.message)
+}
+
+/// A new job, or what became of one that was resumed.
+fn store_job(
+    job: Option<i64>,
+    state: &str,
+    target: &TableName,
+    plan_id: i64,
+    (rows, bytes): (u64, u64),
+    message: &str,
+) -> Result<i64> {
+    let signed = |n: u64| i64::try_from(n).unwrap_or(i64::MAX);
+    let query = match job {
+        None => {
+            "INSERT INTO foreshard._jobs (kind, state, target, plan_id, started_at, finished_at, rows, bytes, message)
+             VALUES ('restore', $1, $2, $3, pg_catalog.now(), pg_catalog.clock_timestamp(), $4, $5, $6) RETURNING id"
+        }
+        Some(_) => {
+            "UPDATE foreshard._jobs SET state = $1, finished_at = pg_catalog.clock_timestamp(), rows = $4, bytes = $5, message = $6
+             WHERE target = $2 AND plan_id = $3 AND id = $7 RETURNING id"
+        }
+    };
+    let mut arguments = vec![
+        state.into(),
+        target.to_string().into(),
+        plan_id.into(),
+        signed(rows).into(),
+        signed(bytes).into(),
+        message.into(),
+    ];
+    arguments.extend(job.map(Into::into));
+    let stored: Option<i64> = Spi::get_one_with_args(query, &arguments)?;
+    stored.ok_or_else(|| Problem::new("XX000", "a job was stored without a number").into())
+}
+
+/// What was kept of a failed job is gone.
+pub fn cancelled(job: i64) -> Result<()> {
+    Ok(Spi::run_with_args(
+        "UPDATE foreshard._jobs SET state = 'cancelled', finished_at = pg_catalog.clock_timestamp() WHERE id = $1",
+        &[job.into()],
+    )?)
+}
+
 /// NULL for what is not there.
 fn document<T: serde::Serialize>(value: &Option<T>) -> Option<JsonB> {
     value.as_ref().and_then(|v| serde_json::to_value(v).ok()).map(JsonB)
 }
 
+/// What [`record_failure`] writes down.
+#[derive(Debug)]
+pub struct Failed<'a> {
+    /// Of a restore that was resumed.
+    pub job: Option<i64>,
+    pub target: &'a TableName,
+    pub plan_id: i64,
+    pub rows: u64,
+    pub bytes: u64,
+    pub message: &'a str,
+}
+
 /// What [`record_restore`] writes down.
 #[derive(Debug)]
 pub struct Restored<'a> {
+    /// Of a restore that was resumed.
+    pub job: Option<i64>,
     pub target: &'a TableName,
     pub plan: &'a Plan,
     pub plan_id: i64,
     pub backup: &'a str,
     /// In the order of the layout's shards.
     pub shards: &'a [TableName],
-    pub rows: i64,
-    pub bytes: i64,
+    pub rows: u64,
+    pub bytes: u64,
     pub checksum: Option<&'a str>,
 }
 
 /// Tables that were dropped since: their OIDs may be given to others one day.
 fn forget_dropped() -> Result<()> {
-    for table in ["_shards", "_tables"] {
+    for table in ["_shards", "_tables", "_unfinished"] {
         Spi::run(&format!(
             "DELETE FROM foreshard.{table} t WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = t.relation)"
         ))?;

@@ -63,6 +63,9 @@ pub fn target(request: &Request, schema: Option<&str>) -> Result<Vec<Problem>> {
                 .hint(format!("Its owner can GRANT CREATE ON SCHEMA {}.", super::ffi::quote_ident(&target.schema))),
         );
     }
+    if request.resume.is_none() {
+        problems.extend(super::unfinished::standing(target)?);
+    }
     if let Some(kind) = catalog::relation_kind(target)? {
         problems.push(
             Problem::new("42P07", format!("relation \"{target}\" already exists"))

@@ -12,7 +12,7 @@ use super::look::Rows;
 use super::remote::Names;
 use super::request::{Request, keep};
 use super::{catalog, claim, history, ledger, load, nodes, parse, precheck, progress, querylog};
-use foreshard_core::model::config::Profiling;
+use foreshard_core::model::config::{OnFailure, Profiling};
 use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::words::counted;
 use foreshard_core::model::workload::SameValues;
@@ -92,11 +92,19 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
         None => return Err(problems.into()),
     };
     let Some(definition) = definitions.tables.get(&source) else { return Err(problems.into()) };
+    let keep = request.config.on_failure == OnFailure::Keep;
+    if keep && backup.live().is_some() {
+        problems.push(
+            Problem::new("0A000", "a restore from a live table cannot be kept when it fails")
+                .detail("Its rows are not the same when they are read again.")
+                .hint("Leave \"on_failure\" out, or restore from a backup of the table."),
+        );
+    }
     let roles = precheck::roles(definition, &request.config)?;
     let impossible = precheck::definition(definition, &definitions)?;
     let places = Places::of(nodes.as_deref().unwrap_or_default());
     // The rehearsal would only tell the same again in other words.
-    if target_is_free && impossible.is_empty() {
+    if target_is_free && impossible.is_empty() && request.resume.is_none() {
         let mut config = request.config.clone();
         config.no_owner |= !roles.is_empty();
         config.no_privileges |= !roles.is_empty();
@@ -118,15 +126,25 @@ pub fn prepare(request: &Request, session: &Session) -> Result<Prepared> {
             (plan, id)
         }
     };
-    let mut problems = precheck::shard_names(&plan)?;
-    if problems.is_empty() {
-        problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &places)?);
-    }
-    problems.extend(without_room(&plan, &nodes::disks(&nodes)?));
-    if !problems.is_empty() {
-        return Err(problems.into());
-    }
     let away = places.reach(&plan.layout);
+    // What is resumed has been rehearsed, and is there for the most part.
+    if request.resume.is_none() {
+        let mut problems = precheck::shard_names(&plan)?;
+        if problems.is_empty() {
+            problems.extend(rehearsal(definition, &request.target, Some(&plan.layout), &request.config, &places)?);
+        }
+        problems.extend(without_room(&plan, &nodes::disks(&nodes)?));
+        if keep && away {
+            problems.push(
+                Problem::new("0A000", "a restore to other servers cannot be kept when it fails")
+                    .detail("What is made on a node is one transaction there, and goes with it.")
+                    .hint("Leave \"on_failure\" out, or choose nodes of this server by \"nodes\"."),
+            );
+        }
+        if !problems.is_empty() {
+            return Err(problems.into());
+        }
+    }
     let (carried, _) = carry(definition, &request.target, Some(&plan.layout), &request.config, away)?;
     Ok(Prepared { plan, plan_id, backup, definitions, source, places, carried })
 }

@@ -154,6 +154,11 @@ impl Phase {
     }
 }
 
+/// What is being done.
+pub fn current() -> Option<Phase> {
+    SHOWN.lock().as_ref().map(|shown| shown.running.phase)
+}
+
 /// The next phase begins.
 pub fn phase(phase: Phase) {
     next(phase, phase.words().map(str::to_owned));

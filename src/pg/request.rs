@@ -2,7 +2,8 @@
 
 use super::error::{Error, Result};
 use super::ffi::Session;
-use super::{catalog, ledger};
+use super::{catalog, ledger, unfinished};
+use foreshard_core::model::config::OnFailure;
 use foreshard_core::model::{Config, Plan, Problem, TableName};
 use serde_json::Value;
 
@@ -14,6 +15,8 @@ pub struct Request {
     pub config: Config,
     /// The plan that the config names; then the config is the one that the plan was made with.
     pub stored: Option<(i64, Plan)>,
+    /// The job to go on with; its plan is the stored one then.
+    pub resume: Option<i64>,
     /// The config as it was written, for the ledger.
     pub document: Value,
 }
@@ -32,19 +35,42 @@ impl Request {
         let config = keep(&mut problems, Config::read(&document).map_err(Error::from));
         let (Some(target), Some(config)) = (target, config) else { return Err(problems.into()) };
         let backup = backup.to_owned();
-        let Some(id) = config.plan else { return Ok(Self { target, backup, config, stored: None, document }) };
-        let others: Vec<String> = document.as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect();
-        if others.len() > 1 {
-            let others: Vec<String> = others.into_iter().filter(|name| name != "plan").collect();
-            return Err(Problem::new("22023", "a stored plan is executed as it is")
-                .detail(format!("The config has \"plan\" and also {}.", others.join(", ")))
-                .hint("Leave the other fields out, or make a new plan with them.")
-                .into());
-        }
+        let (resume, on_failure) = (config.resume, config.on_failure);
+        let id = match (resume, config.plan) {
+            (None, None) => return Ok(Self { target, backup, config, stored: None, resume, document }),
+            (Some(job), _) => {
+                alone(&document, "resume", &[], "a job is resumed as it was begun")?;
+                unfinished::find(job)?.plan_id
+            }
+            (None, Some(id)) => {
+                // What becomes of a failure is no part of a plan.
+                alone(&document, "plan", &["on_failure"], "a stored plan is executed as it is")?;
+                id
+            }
+        };
+        let said = document.get("on_failure").is_some();
         let (plan, document) = ledger::plan(id)?;
-        let config = Config::read(&document)?;
-        Ok(Self { target, backup, config, stored: Some((id, plan)), document })
+        let mut config = Config::read(&document)?;
+        if resume.is_some() {
+            config.on_failure = OnFailure::Keep;
+        } else if said {
+            config.on_failure = on_failure;
+        }
+        Ok(Self { target, backup, config, stored: Some((id, plan)), resume, document })
     }
+}
+
+/// The config has a field and, beside `allowed`, no other.
+fn alone(document: &Value, field: &str, allowed: &[&str], why: &str) -> Result<()> {
+    let fields = document.as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    let others: Vec<&str> = fields.filter(|name| *name != field && !allowed.contains(name)).collect();
+    if others.is_empty() {
+        return Ok(());
+    }
+    Err(Problem::new("22023", why)
+        .detail(format!("The config has \"{field}\" and also {}.", others.join(", ")))
+        .hint("Leave the other fields out, or make a new plan with them.")
+        .into())
 }
 
 /// Collects the problems of a check that must not hide those of the next.

@@ -178,6 +178,27 @@ fn rows_that_nobody_reads_are_skipped() {
 }
 
 #[test]
+fn rows_that_were_read_before_are_passed_over_wherever_the_chunks_end() {
+    let rows = "1\ta\n2\t\\\\.\n3\tlonger than the others\n4\td\n";
+    let script = format!("COPY t FROM stdin;\n{rows}\\.\nSELECT 1;");
+    let ends = rows.match_indices('\n').map(|(at, _)| at + 1);
+    for (size, end) in [1, 7, 1000].into_iter().flat_map(|size| ends.clone().map(move |end| (size, end))) {
+        let mut reader = ScriptReader::new(Pieces { rest: script.as_bytes(), sizes: vec![size], turn: 0 });
+        reader.next_piece().unwrap();
+        assert_eq!(reader.skip_rows(end as u64).unwrap(), end as u64);
+        let mut rest = Vec::new();
+        while let Some(chunk) = reader.read_rows().unwrap() {
+            rest.extend_from_slice(chunk);
+        }
+        assert_eq!(String::from_utf8(rest).unwrap(), rows[end..]);
+        assert_eq!(reader.next_piece().unwrap(), Some(Piece::Statement(b"SELECT 1".to_vec())));
+    }
+    let mut reader = ScriptReader::new(script.as_bytes());
+    reader.next_piece().unwrap();
+    assert_eq!(reader.skip_rows(1000).unwrap(), rows.len() as u64, "there are no more");
+}
+
+#[test]
 fn line_ends_of_other_systems_and_a_byte_order_mark_are_understood() {
     let script = "\u{feff}SELECT 1;\r\n-- x\r\n\\restrict k\r\nCOPY t FROM STDIN;\r\n1\r\n\\.\r\nSELECT 2;\r\n";
     assert_eq!(

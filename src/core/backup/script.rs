@@ -155,6 +155,25 @@ impl<R: Read> ScriptReader<R> {
     /// The next rows of the COPY that [`Self::next_piece`] gave last: one or more whole lines with their line ends,
     /// without the end marker. None after the last one.
     pub fn read_rows(&mut self) -> Result<Option<&[u8]>, ScriptError> {
+        let ready = self.rows_ready()?;
+        Ok(ready.map(|len| self.window.take(len)))
+    }
+
+    /// Passes over the next rows of that COPY: so many bytes of whole lines. Gives how many there were, fewer at its end.
+    pub fn skip_rows(&mut self, bytes: u64) -> Result<u64, ScriptError> {
+        let mut passed = 0;
+        while passed < bytes
+            && let Some(ready) = self.rows_ready()?
+        {
+            let some = usize::try_from(bytes - passed).unwrap_or(usize::MAX).min(ready);
+            self.window.take(some);
+            passed += some as u64;
+        }
+        Ok(passed)
+    }
+
+    /// Bytes of the whole lines that are in the window; None at the end of the rows.
+    fn rows_ready(&mut self) -> Result<Option<usize>, ScriptError> {
         if !self.in_rows {
             return Ok(None);
         }
@@ -183,7 +202,7 @@ impl<R: Read> ScriptReader<R> {
             }
             self.window.grow(2 * read.max(1))?;
         };
-        Ok(Some(self.window.take(len)))
+        Ok(Some(len))
     }
 
     /// Length of the whole lines before the end marker; None where not one line is whole.

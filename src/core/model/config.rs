@@ -76,6 +76,11 @@ pub struct Config {
     /// How thoroughly the loaded table is compared with the backup; `checksum` by default.
     pub verify: Verify,
 
+    /// What becomes of a restore that fails for a reason outside of it; `clean` by default.
+    pub on_failure: OnFailure,
+    /// Go on with this job, which failed and was kept.
+    pub resume: Option<i64>,
+
     /// Execute exactly this stored plan.
     pub plan: Option<i64>,
 }
@@ -123,6 +128,17 @@ pub enum Verify {
     Checksum,
     /// Row count only.
     Count,
+}
+
+/// What stays of a restore that fails for a reason outside of it: a full disk, a file that cannot be read, a node that is down.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OnFailure {
+    /// Nothing.
+    #[default]
+    Clean,
+    /// What was finished, under a name that says so, for `resume`.
+    Keep,
 }
 
 /// COPY's own options, by its own names.

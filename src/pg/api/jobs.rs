@@ -1,6 +1,7 @@
-//! foreshard._running, which the view foreshard.jobs shows.
+//! foreshard._running, which the view foreshard.jobs shows; foreshard.cancel_job.
 
-use crate::pg::progress;
+use crate::pg::ffi::Session;
+use crate::pg::{precheck, progress, unfinished};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -35,4 +36,12 @@ fn running() -> TableIterator<
             format!("restoring from {}", r.backup),
         ))
     }))
+}
+
+#[pg_extern(sql = false)]
+fn cancel_job(job_id: i64) {
+    let _session = Session::begin();
+    if let Err(error) = precheck::writable("cancel a job").and_then(|()| unfinished::remove(job_id)) {
+        error.raise("cancelling a job");
+    }
 }

@@ -9,6 +9,7 @@ use crate::pg::prepare::prepare;
 use crate::pg::request::Request;
 use crate::pg::restore::restore;
 use crate::pg::script::{self, Dialect};
+use foreshard_core::model::plan::Note;
 use foreshard_core::plan;
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
@@ -91,7 +92,7 @@ fn restore_table(
     (
         name!(job_id, i64),
         name!(plan_id, i64),
-        name!(relation, pg_sys::Oid),
+        name!(relation, Option<pg_sys::Oid>),
         name!(method, String),
         name!(shard_key, Vec<String>),
         name!(shard_count, i32),
@@ -103,17 +104,22 @@ fn restore_table(
 > {
     let row = on("restore", (target, backup, config), |request, session| {
         let done = restore(request, session)?;
+        let published = match &done.failure {
+            None => Some(crate::pg::catalog::require_table(&request.target)?),
+            Some(_) => None,
+        };
+        let notes: Vec<&Note> = done.failure.iter().chain(&done.plan.notes).collect();
         let layout = &done.plan.layout;
         Ok((
             done.job_id,
             done.plan_id,
-            crate::pg::catalog::require_table(&request.target)?,
+            published,
             layout.method.name().to_owned(),
             layout.key.to_vec(),
             i32::try_from(layout.shards.len().max(1)).unwrap_or(i32::MAX),
             i64::try_from(done.rows).unwrap_or(i64::MAX),
             done.seconds,
-            json(&done.plan.notes)?,
+            json(&notes)?,
             layout.within.as_ref().map(json).transpose()?,
         ))
     });

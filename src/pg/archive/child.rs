@@ -99,14 +99,15 @@ impl PgRestore {
             return Ok(());
         }
         let mut said = self.complaints();
-        if said.is_empty() {
-            said = format!("nothing, but ended with status {}", status.code().unwrap_or(-1));
-        }
         if let Some(signal) = status.signal() {
+            let said = if said.is_empty() { said } else { format!(" Before, it said: {said}.") };
             return Err(Problem::new("58030", "pg_restore was ended by a signal")
-                .detail(format!("Signal {signal}. {said}"))
+                .detail(format!("It was signal {signal}.{said}"))
                 .hint("Look in the system's log for who ended it, for example for lack of memory.")
                 .into());
+        }
+        if said.is_empty() {
+            said = format!("nothing, but ended with status {}", status.code().unwrap_or(-1));
         }
         Err(explain(&said).into())
     }

@@ -14,6 +14,7 @@ use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use foreshard_core::model::{Problem, TableName};
 use pgrx::pg_sys;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeSet, VecDeque};
 use std::io::Read;
 
@@ -43,11 +44,18 @@ impl Lent {
 }
 
 /// What setval says of a sequence.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SequenceState {
     pub sequence: TableName,
     /// `value, is_called`, as setval takes them.
     pub arguments: String,
+}
+
+impl SequenceState {
+    /// The arguments are a number and a boolean, as far as they can do harm.
+    pub fn is_plain(&self) -> bool {
+        self.arguments.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b',' | b' '))
+    }
 }
 
 #[derive(Debug)]
@@ -210,6 +218,27 @@ impl Data {
         }
     }
 
+    /// Passes over so many bytes of the section's rows, whole lines of a script, which were read before.
+    ///
+    /// # Errors
+    /// 22P04 where there are fewer.
+    pub fn skip(&mut self, bytes: u64) -> Result<()> {
+        if bytes == 0 {
+            return Ok(());
+        }
+        let passed = match &mut self.source {
+            Source::Script(script) => {
+                let passed = script.skip_rows(bytes);
+                passed.map_err(|error| script.source_mut().cause(&error))?
+            }
+            Source::Rows { .. } | Source::Made { .. } => 0,
+        };
+        if passed == bytes {
+            return Ok(());
+        }
+        Err(Problem::new("22P04", "the backup has fewer rows than were read of it before").into())
+    }
+
     /// The rows are in a script, which [`Self::lend`] lends.
     pub fn is_script(&self) -> bool {
         matches!(self.source, Source::Script(_))
@@ -311,7 +340,6 @@ fn sequence_state(text: &str) -> Option<SequenceState> {
     let (name, arguments) = call.rsplit_once("', ")?;
     let name = name.strip_prefix('\'')?.replace("''", "'");
     let arguments = arguments.trim_end_matches(')').trim().to_owned();
-    let plain = arguments.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b',' | b' '));
     // The name is written as an identifier: the grammar that reads it is the server's.
     let sequence = tree::with(&format!("TABLE {name}"), |nodes| {
         let select = nodes.first().and_then(|n| n.get::<pg_sys::SelectStmt>())?;
@@ -319,5 +347,5 @@ fn sequence_state(text: &str) -> Option<SequenceState> {
         tree::table_name(std::ptr::from_ref(relation).cast_mut(), "public")
     })
     .ok()??;
-    plain.then_some(SequenceState { sequence, arguments })
+    Some(SequenceState { sequence, arguments }).filter(SequenceState::is_plain)
 }

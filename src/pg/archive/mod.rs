@@ -9,6 +9,7 @@ mod data;
 mod direct;
 mod facts;
 mod file;
+mod identity;
 mod live;
 mod sizes;
 mod text;

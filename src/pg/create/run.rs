@@ -26,6 +26,21 @@ impl<'a> Builder<'a> {
         steps(self.blueprint, phase, false).iter().try_for_each(|action| self.step(action))
     }
 
+    /// The same from the step of that number on, each by `each`, which is given its work.
+    pub fn run_each(
+        &self,
+        phase: Phase,
+        from: usize,
+        mut each: impl FnMut(&dyn Fn() -> Result<()>) -> Result<()>,
+    ) -> Result<()> {
+        steps(self.blueprint, phase, false).iter().skip(from).try_for_each(|action| each(&|| self.step(action)))
+    }
+
+    /// The number of steps of a phase.
+    pub fn count(&self, phase: Phase) -> usize {
+        steps(self.blueprint, phase, false).len()
+    }
+
     fn step(&self, action: &Action<'_>) -> Result<()> {
         let blueprint = self.blueprint;
         match action {

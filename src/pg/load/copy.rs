@@ -7,163 +7,86 @@
 
 use super::LoadColumn;
 use super::canonical::Canonical;
-use super::fill::{Others, fill};
+use super::fill::Portion;
 use super::reading::{Reading, cannot_compare, places};
-use super::send::Sender;
-use super::shape::{Routing, Target};
-use crate::pg::archive::{Data, Section, SequenceState};
+use crate::pg::archive::{Data, Section};
 use crate::pg::error::Result;
 use crate::pg::ffi::{cstring, problem_of};
 use crate::pg::progress;
-use crate::pg::remote::Staging;
 use foreshard_core::backup::checksum::{Checksum, RowHasher};
 use foreshard_core::backup::rows::Row;
-use foreshard_core::heap::Odd;
-use foreshard_core::model::config::{CopyOptions, Verify};
+use foreshard_core::model::config::Verify;
 use foreshard_core::model::{Problem, TableName};
 use parking_lot::{Mutex, const_mutex};
 use pgrx::{PgMemoryContexts, PgTryBuilder, pg_sys};
-use std::collections::BTreeSet;
 use std::ffi::{CStr, c_int, c_void};
 use std::panic::AssertUnwindSafe;
 
+/// What COPY made of some rows.
 #[derive(Debug)]
-pub struct Loaded {
-    /// Rows that COPY says it stored, and those on the pages that were written.
+pub struct Copied {
+    /// Rows that COPY says it stored.
     pub rows: u64,
     pub bytes: u64,
-    /// What passed: the number of rows, and their checksum unless only the number is wanted.
-    pub stream: Checksum,
-    /// The checksum is that of all rows.
-    pub summed: bool,
-    pub sequences: Vec<SequenceState>,
-    /// Tables of the backup that it had rows of, be it none; None for a file of rows.
-    pub met: Option<BTreeSet<TableName>>,
+    /// What passed.
+    pub checksum: Checksum,
+    /// The section is at its end.
+    pub ended: bool,
 }
 
-/// Where the rows go.
-#[derive(Debug)]
-pub struct Destination<'a> {
-    pub target: &'a TableName,
-    pub columns: &'a [LoadColumn],
-    /// What is known of the target, where threads may make pages of its rows; COPY takes what they leave.
-    pub pages: Option<&'a Target>,
-    /// Shards on other servers.
-    pub staging: Option<&'a mut Staging>,
-    /// How to tell whose rows are theirs.
-    pub routing: Option<Routing>,
-    pub verify: Verify,
+/// COPY of the section that `data` stands at, or of its next rows.
+pub fn copy_section(
+    data: Data,
+    section: &Section,
+    target: &TableName,
+    columns: &[LoadColumn],
+    verify: Verify,
+    portion: Portion,
+) -> Result<(Copied, Data)> {
+    let tee = Tee::new(section, columns, verify)?;
+    let feed = Feed { most: portion.most, ..Feed::new(data, tee) };
+    let (rows, feed) = run(feed, section, target, Lines::After(portion.before))?;
+    Ok((Copied { rows, bytes: feed.bytes, checksum: feed.tee.checksum, ended: feed.ended }, feed.data))
 }
 
-impl<'a> Destination<'a> {
-    /// One COPY into a table of this server.
-    pub fn here(target: &'a TableName, columns: &'a [LoadColumn], verify: Verify) -> Self {
-        Self { target, columns, pages: None, staging: None, routing: None, verify }
-    }
+/// COPY of rows of the section that were read, and counted in the progress, before: how many it stored, and what passed.
+pub fn copy_lines(
+    rows: Vec<u8>,
+    lines: Lines<'_>,
+    section: &Section,
+    target: &TableName,
+    columns: &[LoadColumn],
+    verify: Verify,
+) -> Result<(u64, Checksum)> {
+    let made_up = Data::made_up(std::io::Cursor::new(rows));
+    let feed = Feed { counted: true, ..Feed::new(made_up, Tee::new(section, columns, verify)?) };
+    let (stored, feed) = run(feed, section, target, lines)?;
+    Ok((stored, feed.tee.checksum))
 }
 
-/// Copies all sections of `data` to where they belong.
-pub fn load(mut data: Data, mut to: Destination<'_>) -> Result<Loaded> {
-    let mut sums = Sums::default();
-    while let Some(section) = data.next_section()? {
-        if let Some(staging) = &mut to.staging {
-            let all = || to.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
-            staging.begin_copy(&section.columns.clone().unwrap_or_else(all))?;
+/// Which lines of the section COPY is given.
+#[derive(Debug, Clone, Copy)]
+pub enum Lines<'a> {
+    /// All after so many.
+    After(u64),
+    /// These, by their numbers.
+    Listed(&'a [u64]),
+}
+
+impl Lines<'_> {
+    /// The number in the section of a line that COPY gives a number.
+    fn number(self, copied: u64) -> Option<u64> {
+        match self {
+            Self::After(before) => Some(before + copied),
+            Self::Listed(numbers) => numbers.get(usize::try_from(copied).ok()?.checked_sub(1)?).copied(),
         }
-        let filler = to.pages.and_then(|p| Some((p, p.filler(&section, to.columns)?)));
-        if let Some((pages, filler)) = filler.filter(|_| data.is_script()) {
-            let done = fill(&mut data, pages, &filler, &mut Rest { to: &mut to, section: &section, sums: &mut sums })?;
-            sums.rows += done.rows;
-            sums.bytes += done.bytes;
-            sums.stream.merge(&done.checksum);
-        } else if to.staging.is_some() {
-            let bytes = Rest { to: &mut to, section: &section, sums: &mut sums }.send(&mut data)?;
-            sums.bytes += bytes;
-        } else {
-            let tee = Tee::new(&section, to.columns, to.verify)?;
-            let (stored, feed) = run(Feed::new(data, tee), &section, to.target, &[])?;
-            sums.rows += stored;
-            sums.stream.merge(&feed.tee.checksum);
-            sums.bytes += feed.bytes;
-            data = feed.data;
-        }
-        if let Some(staging) = &mut to.staging {
-            sums.rows += staging.end_copy()?;
-        }
-    }
-    let met = data.met().cloned();
-    let Sums { rows, bytes, stream } = sums;
-    Ok(Loaded { rows, bytes, stream, summed: to.verify == Verify::Checksum, sequences: data.finish()?, met })
-}
-
-/// What was loaded so far.
-#[derive(Debug, Default)]
-struct Sums {
-    rows: u64,
-    bytes: u64,
-    stream: Checksum,
-}
-
-/// Rows that threads make no pages of.
-struct Rest<'a, 'b> {
-    to: &'a mut Destination<'b>,
-    section: &'a Section,
-    sums: &'a mut Sums,
-}
-
-impl Rest<'_, '_> {
-    /// COPY of rows that were read, and counted in the progress, before.
-    fn copy(&mut self, lines: Vec<u8>, section: &Section, numbers: &[u64]) -> Result<()> {
-        let made_up = Data::made_up(std::io::Cursor::new(lines));
-        let tee = Tee::new(section, self.to.columns, self.to.verify)?;
-        let feed = Feed { counted: true, ..Feed::new(made_up, tee) };
-        let (stored, feed) = run(feed, section, self.to.target, numbers)?;
-        self.sums.rows += stored;
-        self.sums.stream.merge(&feed.tee.checksum);
-        Ok(())
-    }
-
-    /// Rows of shards here and elsewhere; gives the bytes that were read.
-    fn send(&mut self, data: &mut Data) -> Result<u64> {
-        let Destination { target, columns, verify, .. } = *self.to;
-        let Some(routing) = self.to.routing.clone() else {
-            return Err(Problem::new("0A000", format!("the rows of \"{target}\" cannot be sent to other servers"))
-                .detail("Only the server can tell which shard a value of its shard key belongs to.")
-                .hint("Choose another shard key, or nodes of this server.")
-                .into());
-        };
-        let Some(staging) = self.to.staging.take() else { return Ok(0) };
-        let mut sender = Sender { staging, routing, columns, target, summed: verify == Verify::Checksum };
-        // What goes through COPY here was written down anew.
-        let text = Section { csv: false, copy: CopyOptions::default(), file: None, ..self.section.clone() };
-        let sent = sender.send(data, self.section, |lines| self.copy(lines, &text, &[]));
-        self.to.staging = Some(sender.staging);
-        let (checksum, bytes) = sent?;
-        self.sums.stream.merge(&checksum);
-        Ok(bytes)
-    }
-}
-
-impl Others for Rest<'_, '_> {
-    fn odd(&mut self, odd: Odd) -> Result<()> {
-        if self.to.staging.is_none() {
-            let section = self.section;
-            return self.copy(odd.lines, section, &odd.numbers);
-        }
-        self.send(&mut Data::made_up(std::io::Cursor::new(odd.lines))).map(drop)
-    }
-
-    fn away(&mut self, place: u32, rows: &[u8]) -> Result<()> {
-        self.to.staging.as_mut().map_or(Ok(()), |staging| staging.put(place, rows))
     }
 }
 
 /// COPY of what the feed gives: how many rows it stored, and the feed with what it has seen.
-///
-/// `numbers`: of the section's lines that it gives, where they are not all.
-fn run(feed: Feed, section: &Section, target: &TableName, numbers: &[u64]) -> Result<(u64, Feed)> {
+fn run(feed: Feed, section: &Section, target: &TableName, lines: Lines<'_>) -> Result<(u64, Feed)> {
     let feeding = Feeding::begin(feed);
-    let rows = named_by_line(section.file.as_deref(), numbers, || copy(target, section))?;
+    let rows = named_by_line(section.file.as_deref(), lines, || copy(target, section))?;
     match feeding.end() {
         Some(feed) => Ok((rows, feed)),
         None => Err(Problem::new("XX000", "the source of COPY is gone").into()),
@@ -206,8 +129,11 @@ struct Feed {
     block: Vec<u8>,
     offset: usize,
     bytes: u64,
+    /// Bytes of rows after which it may end, where what is read at a time are whole lines.
+    most: u64,
     /// The progress of these rows has been told already.
     counted: bool,
+    /// There is nothing more in the section.
     ended: bool,
 }
 
@@ -216,7 +142,7 @@ unsafe impl Send for Feed {}
 
 impl Feed {
     fn new(data: Data, tee: Tee) -> Self {
-        Self { data, tee, block: Vec::new(), offset: 0, bytes: 0, counted: false, ended: false }
+        Self { data, tee, block: Vec::new(), offset: 0, bytes: 0, most: u64::MAX, counted: false, ended: false }
     }
 
     fn fill(&mut self, out: &mut [u8]) -> Result<usize> {
@@ -227,9 +153,9 @@ impl Feed {
                 progress::advance(self.block.len(), self.tee.checksum.rows - before);
             }
             self.offset = 0;
-            if !self.data.next_chunk(&mut self.block)? {
-                self.block.clear();
-                self.ended = true;
+            self.block.clear();
+            self.ended = self.bytes < self.most && !self.data.next_chunk(&mut self.block)?;
+            if self.ended {
                 self.tee.end()?;
             }
         }
@@ -327,9 +253,7 @@ unsafe extern "C-unwind" fn next_bytes(out: *mut c_void, _at_least: c_int, at_mo
 
 /// Runs COPY; its ERROR comes back as a problem whose detail says where in the rows it was. COPY says that in the
 /// CONTEXT of its error, which pgrx drops on the way: it is read where it is made.
-///
-/// `numbers`: of the lines that COPY is given, where they are not all.
-fn named_by_line(file: Option<&str>, numbers: &[u64], copy: impl FnOnce() -> u64) -> Result<u64> {
+fn named_by_line(file: Option<&str>, lines: Lines<'_>, copy: impl FnOnce() -> u64) -> Result<u64> {
     #[pgrx::pg_guard]
     unsafe extern "C-unwind" fn note(place: *mut c_void) {
         // SAFETY: called while an error is being reported, after COPY's own callback, with the pointer given below. The
@@ -366,7 +290,7 @@ fn named_by_line(file: Option<&str>, numbers: &[u64], copy: impl FnOnce() -> u64
     outcome.map_err(|mut problem| {
         // A callback that failed has not put its source back: then it is the backup, not a row of it.
         if let Some(place) = place.filter(|_| FEED.lock().is_some()) {
-            let line = renumbered(place.lines().next().unwrap_or_default(), numbers);
+            let line = renumbered(place.lines().next().unwrap_or_default(), lines);
             let place = file.map_or_else(|| line.clone(), |file| format!("{line} of \"{file}\""));
             problem.detail = Some(match problem.detail {
                 Some(detail) => format!("{detail} At {place}."),
@@ -378,13 +302,13 @@ fn named_by_line(file: Option<&str>, numbers: &[u64], copy: impl FnOnce() -> u64
 }
 
 /// `COPY t, line 2, column c: …` with the line's number in the whole section.
-fn renumbered(place: &str, numbers: &[u64]) -> String {
+fn renumbered(place: &str, lines: Lines<'_>) -> String {
     const BEFORE: &str = ", line ";
     let Some(at) = place.find(BEFORE).map(|at| at + BEFORE.len()) else { return place.to_owned() };
     let (before, rest) = place.split_at(at);
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let (number, after) = rest.split_at(digits);
-    let known = number.parse::<usize>().ok().and_then(|n| numbers.get(n.checked_sub(1)?));
+    let known = number.parse().ok().and_then(|n| lines.number(n));
     known.map_or_else(|| place.to_owned(), |known| format!("{before}{known}{after}"))
 }
 

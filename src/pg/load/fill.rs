@@ -1,4 +1,4 @@
-//! One section into its tables by threads: one reads, some make pages of the rows, and this backend writes the pages.
+//! One section, or a part of it, into its tables by threads: one reads, some make pages of the rows, and this backend writes the pages.
 //!
 //! Rows that the threads do not understand are handed back, and COPY takes them, in batches, with the number of the line that each had.
 
@@ -46,6 +46,17 @@ pub struct Done {
     /// Of the rows that were read for them.
     pub checksum: Checksum,
     pub bytes: u64,
+    /// The section is at its end.
+    pub ended: bool,
+}
+
+/// What is loaded of a section.
+#[derive(Debug, Clone, Copy)]
+pub struct Portion {
+    /// Rows of the section before it.
+    pub before: u64,
+    /// Bytes of rows after which it may end.
+    pub most: u64,
 }
 
 /// What becomes of the rows that no pages are made of.
@@ -56,8 +67,14 @@ pub trait Others {
     fn away(&mut self, place: u32, rows: &[u8]) -> Result<()>;
 }
 
-/// Loads the section that `data` stands at. Each thread has a copy of `filler`.
-pub fn fill(data: &mut Data, target: &Target, filler: &Filler, others: &mut impl Others) -> Result<Done> {
+/// Loads a portion of the section that `data` stands at. Each thread has a copy of `filler`.
+pub fn fill(
+    data: &mut Data,
+    target: &Target,
+    filler: &Filler,
+    portion: Portion,
+    others: &mut impl Others,
+) -> Result<Done> {
     let mut writer = Writer::open(&target.leaves);
     let mut threads: Threads<Chunk, Made> = Threads::start(settings::load_threads(), || {
         let filler = filler.clone();
@@ -70,10 +87,10 @@ pub fn fill(data: &mut Data, target: &Target, filler: &Filler, others: &mut impl
     // The script comes back when the section was read.
     let (back, source) = sync_channel(1);
     threads.spawn(move || {
-        let _sent = back.send(read(script, &chunks, &stop));
+        let _sent = back.send(read(script, &chunks, &stop, portion.most));
     })?;
     let (mut checksum, mut bytes) = (Checksum::default(), 0);
-    let mut order = Order::default();
+    let mut order = Order { rows: portion.before, ..Order::default() };
     while let Some(made) = threads.next()? {
         let pages = match made {
             Made::Rest(pages) => pages,
@@ -95,42 +112,46 @@ pub fn fill(data: &mut Data, target: &Target, filler: &Filler, others: &mut impl
         }
     }
     writer.flush();
-    let Ok((script, failed)) = source.recv() else {
+    let Ok((script, outcome)) = source.recv() else {
         return Err(Problem::new("XX000", "the thread that reads the backup failed").into());
+    };
+    let (ended, failed) = match outcome {
+        Ok(ended) => (ended, None),
+        Err(error) => (false, Some(error)),
     };
     data.take_back(script, failed)?;
     if !order.odd.lines.is_empty() {
         others.odd(order.odd)?;
     }
     writer.sync();
-    Ok(Done { rows: writer.rows(), checksum, bytes })
+    Ok(Done { rows: writer.rows(), checksum, bytes, ended })
 }
 
-/// The thread that reads: whole lines, in chunks.
-fn read(mut script: Lent, chunks: &SyncSender<Chunk>, stop: &Stop) -> (Lent, Option<ScriptError>) {
-    let mut failed = None;
+/// The thread that reads: whole lines, in chunks, and so many bytes or some more. Was it all that there is?
+fn read(
+    mut script: Lent,
+    chunks: &SyncSender<Chunk>,
+    stop: &Stop,
+    most: u64,
+) -> (Lent, std::result::Result<bool, ScriptError>) {
+    let mut taken = 0;
     for number in 0.. {
         let mut lines = Vec::with_capacity(2 * CHUNK);
         let more = loop {
             match script.append_rows(&mut lines) {
                 Ok(true) if lines.len() < CHUNK => {}
                 Ok(more) => break more,
-                Err(error) => {
-                    failed = Some(error);
-                    break false;
-                }
+                Err(error) => return (script, Err(error)),
             }
         };
+        taken += lines.len() as u64;
         // A queue without a reader: the load has failed already.
-        if failed.is_some()
-            || stop.is_set()
-            || !lines.is_empty() && chunks.send(Chunk { number, lines }).is_err()
-            || !more
-        {
-            break;
+        let unwanted = stop.is_set() || !lines.is_empty() && chunks.send(Chunk { number, lines }).is_err();
+        if unwanted || !more || taken >= most {
+            return (script, Ok(!more));
         }
     }
-    (script, failed)
+    (script, Ok(true))
 }
 
 /// A thread that makes pages.

@@ -58,19 +58,21 @@ pub fn write(index: pg_sys::Oid, mut pages: Vec<Box<[u8]>>) {
         let relation = pg_sys::index_open(index, pg_sys::AccessExclusiveLock as i32);
         compat::new_file(relation);
         let mut pages: Vec<&mut [u8]> = pages.iter_mut().map(Box::as_mut).collect();
-        writer::append(relation, &mut pages, writer::logged());
+        writer::append(relation, &mut pages, writer::logged(relation));
         pg_sys::index_close(relation, pg_sys::NoLock as i32);
     }
 }
 
 /// Waits until indexes are on the disk.
 pub fn sync(indexes: &[pg_sys::Oid]) {
-    for index in indexes.iter().filter(|_| writer::logged()) {
+    for index in indexes {
         pgrx::check_for_interrupts!();
         // SAFETY: as above.
         unsafe {
             let relation = pg_sys::index_open(*index, pg_sys::AccessExclusiveLock as i32);
-            writer::sync(relation);
+            if writer::logged(relation) {
+                writer::sync(relation);
+            }
             pg_sys::index_close(relation, pg_sys::NoLock as i32);
         }
     }

@@ -8,18 +8,20 @@ mod pages;
 mod pairs;
 mod profile;
 mod reading;
+mod sections;
 mod send;
 mod shape;
 mod verify;
 mod writer;
 
-pub use copy::{Destination, Loaded, load};
-pub use pages::read_back;
+pub use pages::{ReadBack, read_back};
 pub use pairs::same_values;
 pub use profile::{Wanted, profile};
 pub use reading::Reading;
+pub use sections::{Destination, Loaded, Reached, load};
 pub use shape::{Routing, Target};
 pub use verify::content;
+pub use writer::{blocks, cut};
 
 use super::error::Result;
 use super::{catalog, ffi};

@@ -61,7 +61,8 @@ impl Routing {
 }
 
 impl Target {
-    /// `shards`: the relations by ordinal; `places`: where the rows of those are sent that do not live here. None where COPY has to
+    /// `shards`: the relations by ordinal; `places`: where the rows of those are sent that do not live here;
+    /// `owned`: the relations are no new ones, but this transaction's alone. None where COPY has to
     /// load the table: something about it needs the server for every row, a type is not understood, or what reads the WAL must find
     /// rows in it.
     pub fn of(
@@ -70,6 +71,7 @@ impl Target {
         shards: &[TableName],
         columns: &[LoadColumn],
         places: &[Option<u32>],
+        owned: bool,
     ) -> Result<Option<Self>> {
         if settings::load_threads() == 0 || !catalog::database_is_utf8() || cfg!(target_endian = "big") {
             return Ok(None);
@@ -79,7 +81,9 @@ impl Target {
             |ordinal: &u32| usize::try_from(*ordinal).ok().and_then(|n| places.get(n).copied()).flatten().is_none();
         let mut leaves = Vec::new();
         for (ordinal, shard) in (0..).zip(shards).filter(|(ordinal, _)| is_here(ordinal)) {
-            let Some(oid) = catalog::relation_oid(shard)?.filter(|oid| made_here(*oid)) else { return Ok(None) };
+            let Some(oid) = catalog::relation_oid(shard)?.filter(|oid| owned || made_here(*oid)) else {
+                return Ok(None);
+            };
             leaves.push((ordinal, oid));
         }
         let mut free = 0;
@@ -177,7 +181,7 @@ fn shape(table: &TableName, columns: &[LoadColumn]) -> Result<Option<Shape>> {
         alike.then_some(Column { kind, not_null: attribute.not_null, packable })
     };
     let columns: Option<Vec<Column>> = attributes.iter().zip(columns).map(column).collect();
-    // SAFETY: the transaction's own number; it has one, since it made a table.
+    // SAFETY: the transaction's own number; it has one, since it made or renamed a table.
     let xid = unsafe { pg_sys::GetCurrentTransactionId() };
     Ok(columns.map(|columns| Shape { columns, spare: 0, xid: xid.into_inner() }))
 }

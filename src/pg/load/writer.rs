@@ -1,6 +1,7 @@
 //! Finished pages to their tables, as an index build or VACUUM FULL write theirs: whole into the WAL, then to the end of the file.
 //!
-//! For tables that nobody else has seen. Their rows are frozen, as after COPY … FREEZE; when the transaction fails, the files go.
+//! For tables that nobody else has seen, or that are locked and cut back later. Their rows are frozen, as after COPY … FREEZE: when the
+//! transaction fails, they do not go by themselves, but with their files.
 #![allow(unsafe_code)]
 
 use crate::pg::compat;
@@ -16,7 +17,6 @@ const HELD: usize = 2048;
 pub struct Writer {
     tables: BTreeMap<u32, Table>,
     batch: usize,
-    logged: bool,
     rows: u64,
 }
 
@@ -25,18 +25,21 @@ struct Table {
     relation: pg_sys::Relation,
     pages: Vec<Page>,
     written: bool,
+    logged: bool,
 }
 
 impl Writer {
     /// `leaves`: shards with their tables. They stay open, and locked, until the writer is dropped.
     pub fn open(leaves: &[(u32, pg_sys::Oid)]) -> Self {
         let open = |(shard, oid): &(u32, pg_sys::Oid)| {
-            // SAFETY: relations that this transaction made; an ERROR closes them as well.
+            // SAFETY: relations that are this transaction's alone; an ERROR closes them as well.
             let relation = unsafe { pg_sys::table_open(*oid, pg_sys::RowExclusiveLock as i32) };
-            (*shard, Table { relation, pages: Vec::new(), written: false })
+            // SAFETY: as above.
+            let logged = unsafe { logged(relation) };
+            (*shard, Table { relation, pages: Vec::new(), written: false, logged })
         };
         let batch = (HELD / leaves.len().max(1)).clamp(1, BATCH);
-        Self { tables: leaves.iter().map(open).collect(), batch, logged: logged(), rows: 0 }
+        Self { tables: leaves.iter().map(open).collect(), batch, rows: 0 }
     }
 
     pub fn put(&mut self, shard: u32, page: Page) {
@@ -44,7 +47,7 @@ impl Writer {
         self.rows += page.tuples() as u64;
         table.pages.push(page);
         if table.pages.len() >= self.batch {
-            table.flush(self.logged);
+            table.flush();
         }
     }
 
@@ -56,14 +59,14 @@ impl Writer {
     /// Writes what is held back.
     pub fn flush(&mut self) {
         for table in self.tables.values_mut() {
-            table.flush(self.logged);
+            table.flush();
         }
     }
 
     /// Writes what is held back, and waits until all is on the disk.
     pub fn sync(&mut self) {
         self.flush();
-        for table in self.tables.values_mut().filter(|t| t.written && self.logged) {
+        for table in self.tables.values_mut().filter(|t| t.written && t.logged) {
             pgrx::check_for_interrupts!();
             // SAFETY: an open relation.
             unsafe { sync(table.relation) };
@@ -72,7 +75,7 @@ impl Writer {
 }
 
 impl Table {
-    fn flush(&mut self, logged: bool) {
+    fn flush(&mut self) {
         if self.pages.is_empty() {
             return;
         }
@@ -81,7 +84,7 @@ impl Table {
             let first = next_block(self.relation);
             let mut pages: Vec<&mut [u8]> =
                 (first..).zip(&mut self.pages).map(|(block, page)| page.finish(block)).collect();
-            append(self.relation, &mut pages, logged);
+            append(self.relation, &mut pages, self.logged);
         }
         self.pages.clear();
         self.written = true;
@@ -96,7 +99,7 @@ unsafe fn next_block(relation: pg_sys::Relation) -> u32 {
 /// Writes whole pages to the end of a relation, as `_bt_blwritepage` does; into the WAL first, where that is needed.
 ///
 /// # Safety
-/// An open relation that this transaction made, or gave a new file; pages of the server's size and form.
+/// An open relation that this transaction has for itself; pages of the server's size and form.
 pub(super) unsafe fn append(relation: pg_sys::Relation, pages: &mut [&mut [u8]], logged: bool) {
     // SAFETY: from the caller; the pages outlive their use.
     unsafe {
@@ -121,10 +124,36 @@ pub(super) unsafe fn append(relation: pg_sys::Relation, pages: &mut [&mut [u8]],
     }
 }
 
-/// Whether pages go into the WAL. With wal_level minimal a relation made by this transaction is synced at its end instead.
-pub(super) fn logged() -> bool {
-    // SAFETY: reads a setting.
-    unsafe { pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32 }
+/// Whether pages go into the WAL. With wal_level minimal a file made by this transaction is synced at its end instead.
+///
+/// # Safety
+/// An open relation.
+pub(super) unsafe fn logged(relation: pg_sys::Relation) -> bool {
+    // SAFETY: from the caller; reads a setting.
+    unsafe { pg_sys::wal_level >= pg_sys::WalLevel::WAL_LEVEL_REPLICA as i32 || !compat::has_new_file(relation) }
+}
+
+/// Cuts a table back to its first blocks, as VACUUM does: at once, and whatever becomes of the transaction.
+pub fn cut(table: pg_sys::Oid, blocks: u32) {
+    // SAFETY: opened and closed here; its lock stays, and keeps everyone else from its pages.
+    unsafe {
+        let relation = pg_sys::table_open(table, pg_sys::AccessExclusiveLock as i32);
+        if next_block(relation) > blocks {
+            pg_sys::RelationTruncate(relation, blocks);
+        }
+        pg_sys::table_close(relation, pg_sys::NoLock as i32);
+    }
+}
+
+/// How many blocks a table has.
+pub fn blocks(table: pg_sys::Oid) -> u32 {
+    // SAFETY: opened and closed here.
+    unsafe {
+        let relation = pg_sys::table_open(table, pg_sys::AccessShareLock as i32);
+        let there = next_block(relation);
+        pg_sys::table_close(relation, pg_sys::NoLock as i32);
+        there
+    }
 }
 
 /// Makes sure that a relation reaches the disk: a checkpoint in between knows nothing of its appended pages.

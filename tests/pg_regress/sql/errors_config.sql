@@ -65,6 +65,12 @@ SELECT test.refused('shop.orders', 'shop.dump', '{"query_log": "off", "format": 
 SELECT test.refused('shop.orders', 'shop.sql', '{"query_log": "off", "format": "csv", "like": "original.nothing"}');
 SELECT test.refused('shop.orders', 'shop.sql', '{"query_log": "off", "format": "csv", "like": "original.big_orders"}');
 
+-- What becomes of a failure.
+SELECT test.refused('shop.orders', 'shop.dump', '{"query_log": "off", "on_failure": "wait"}');
+SELECT test.refused('shop.orders', 'shop.dump', '{"resume": "all"}');
+SELECT test.refused('shop.orders', 'shop.dump', '{"resume": 1, "plan": 1, "query_log": "off"}');
+SELECT test.refused('shop.orders', 'shop.dump', '{"resume": 99999}');
+
 -- The key: no such column, no such method for it, named twice, too few values.
 SELECT test.refused('shop.orders', 'shop.dump', '{"query_log": "off", "shard_key": ["Customer_ID", "id", "total_"]}');
 SELECT test.refused('shop.orders', 'shop.dump', '{"query_log": "off", "shard_key": ["id", "id"]}');
