@@ -67,3 +67,14 @@ scratch_dir() {
     chmod 755 "$dir"
     echo "$dir"
 }
+
+# The Python of the tests, with what they need from PyPI; scripts/setup.sh makes it, and whoever needs it first, where that did not.
+PYTHON_PACKAGES=('moto[server]==5.2.5')
+test_python() {
+    local venv=${CARGO_TARGET_DIR:-$ROOT/target}/python wanted=${PYTHON_PACKAGES[*]}
+    if [ "$(cat "$venv/packages" 2>/dev/null)" != "$wanted" ]; then
+        quietly /usr/bin/python3 -m venv --clear "$venv" >&2 &&
+            quietly "$venv/bin/pip" install -q "${PYTHON_PACKAGES[@]}" >&2 && echo "$wanted" >"$venv/packages" || return
+    fi
+    echo "$venv/bin/python"
+}

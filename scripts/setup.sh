@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on a fresh Debian 12 that has a Rust toolchain: PostgreSQL with its headers
-# from apt, cargo-pgrx from crates.io. What is there already is left alone, so it can be run again at no cost; no
+# from apt, cargo-pgrx from crates.io, and the tests' Python packages from PyPI. What is there already is left alone, so it can be run again at no cost; no
 # existing cluster is touched and none is created.
 set -euo pipefail
 . "$(dirname -- "$0")/common.sh"
@@ -8,7 +8,7 @@ set -euo pipefail
 packages=(
     build-essential pkg-config ca-certificates sudo
     "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libpq-dev
-    "postgresql-$PG_MAJOR-cron" "postgresql-$PG_MAJOR-pg-qualstats" zstd lz4
+    "postgresql-$PG_MAJOR-cron" "postgresql-$PG_MAJOR-pg-qualstats" zstd lz4 python3-venv
 )
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }
@@ -57,3 +57,6 @@ else
     say "cargo pgrx init --pg$PG_MAJOR $PG_CONFIG"
     quietly cargo pgrx init "--pg$PG_MAJOR" "$PG_CONFIG"
 fi
+
+say "Python packages of the tests: ${PYTHON_PACKAGES[*]}"
+test_python >/dev/null

@@ -86,7 +86,7 @@ impl Work<'_> {
         let Prepared { plan, backup, definitions, source, .. } = self.prepared;
         let definition = self.prepared.definition()?;
         let tables = definitions.data_tables(source);
-        let data = backup.data_at_once(&tables, &definition.sequences, definitions.encoding.as_deref())?;
+        let data = backup.data(&tables, &definition.sequences, definitions.encoding.as_deref())?;
         let counted = plan.profile.as_ref().is_some_and(|p| p.kind == ProfileKind::Whole);
         progress::loading(plan.rows, counted, plan.layout.shards.len() as u64);
         Ok(data)

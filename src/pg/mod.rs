@@ -29,6 +29,7 @@ mod request;
 mod restore;
 mod script;
 pub mod settings;
+mod store;
 mod threads;
 mod tree;
 mod unfinished;

@@ -6,6 +6,12 @@ use std::ffi::CString;
 static LOAD_THREADS: GucSetting<i32> = GucSetting::<i32>::new(AS_MANY_AS_CPUS);
 static PG_RESTORE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
+static S3_CREDENTIALS_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static S3_ENDPOINT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static S3_PATH_STYLE: GucSetting<bool> = GucSetting::<bool>::new(false);
+static S3_PROFILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static S3_REGION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+
 const AS_MANY_AS_CPUS: i32 = -1;
 /// Threads of one load at most: beyond, one backend cannot write what they make.
 const MOST_THREADS: i32 = 16;
@@ -29,6 +35,42 @@ pub fn register() {
         GucContext::Suset,
         GucFlags::SUPERUSER_ONLY,
     );
+    // To where the server connects, and as whom, is a matter of superusers.
+    let text = |name, short, long, setting: &'static GucSetting<Option<CString>>| {
+        GucRegistry::define_string_guc(name, short, long, setting, GucContext::Suset, GucFlags::SUPERUSER_ONLY);
+    };
+    text(
+        c"foreshard.s3_credentials_file",
+        c"File with the credentials that backups in an S3-compatible store are read with.",
+        c"Absolute path of a file in the format of AWS's shared credentials, which only its owner may read. Empty for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the server's environment; where there are none, requests are anonymous.",
+        &S3_CREDENTIALS_FILE,
+    );
+    text(
+        c"foreshard.s3_endpoint",
+        c"Address of the S3-compatible store that s3:// stands for.",
+        c"Such as https://minio.example.org:9000. Empty for that of AWS in foreshard.s3_region.",
+        &S3_ENDPOINT,
+    );
+    GucRegistry::define_bool_guc(
+        c"foreshard.s3_path_style",
+        c"Names the bucket in the path of a request instead of in the host's name.",
+        c"Most stores but AWS want it on.",
+        &S3_PATH_STYLE,
+        GucContext::Suset,
+        GucFlags::SUPERUSER_ONLY,
+    );
+    text(
+        c"foreshard.s3_profile",
+        c"Profile of foreshard.s3_credentials_file that is used.",
+        c"Empty for the one called default.",
+        &S3_PROFILE,
+    );
+    text(
+        c"foreshard.s3_region",
+        c"Region that requests to the store are signed for.",
+        c"Empty for us-east-1, which stores other than AWS take as well.",
+        &S3_REGION,
+    );
     super::compat::reserve_prefix(c"foreshard");
 }
 
@@ -46,5 +88,28 @@ pub fn pg_restore() -> std::path::PathBuf {
     match PG_RESTORE.get().map(|path| path.to_string_lossy().into_owned()) {
         Some(path) if !path.is_empty() => path.into(),
         _ => super::ffi::server_program("pg_restore"),
+    }
+}
+
+/// Where backups in a store are, and who reads them, as the settings say.
+#[derive(Debug)]
+pub struct S3 {
+    pub credentials_file: Option<String>,
+    pub endpoint: Option<String>,
+    pub path_style: bool,
+    pub profile: Option<String>,
+    pub region: Option<String>,
+}
+
+pub fn s3() -> S3 {
+    let text = |setting: &'static GucSetting<Option<CString>>| {
+        setting.get().map(|text| text.to_string_lossy().into_owned()).filter(|text| !text.is_empty())
+    };
+    S3 {
+        credentials_file: text(&S3_CREDENTIALS_FILE),
+        endpoint: text(&S3_ENDPOINT),
+        path_style: S3_PATH_STYLE.get(),
+        profile: text(&S3_PROFILE),
+        region: text(&S3_REGION),
     }
 }

@@ -8,6 +8,7 @@ use crate::pg::error::Result;
 use crate::pg::ffi;
 use foreshard_core::model::Problem;
 use parking_lot::Mutex;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +17,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// How long the backend waits before it looks for a cancel, and works before it looks for the postmaster.
-const PATIENCE: Duration = Duration::from_millis(50);
+pub const PATIENCE: Duration = Duration::from_millis(50);
 /// Jobs, and results, that wait for each thread.
 const QUEUED: usize = 2;
 
@@ -38,6 +39,47 @@ impl Stop {
     pub fn is_set(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
+
+    pub fn set(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+thread_local! {
+    /// What a thread of a group is told to stop by; the backend's own thread has none.
+    static STOP: RefCell<Option<Stop>> = const { RefCell::new(None) };
+}
+
+/// This is a thread of a group, and not the backend's own.
+pub fn stop_of_thread() -> Option<Stop> {
+    STOP.with_borrow(Clone::clone)
+}
+
+/// For what may be read, and waited for, in the backend as in a thread of a group: is the work still wanted? In the backend a cancel
+/// raises its ERROR from here.
+///
+/// # Errors
+/// ConnectionAborted in a thread that was told to stop.
+pub fn still_wanted() -> std::io::Result<()> {
+    match stop_of_thread() {
+        Some(stop) if stop.is_set() => Err(std::io::ErrorKind::ConnectionAborted.into()),
+        Some(_) => Ok(()),
+        None => {
+            pgrx::check_for_interrupts!();
+            Ok(())
+        }
+    }
+}
+
+/// A thread that belongs to no group, and that nobody waits for when it ends: it must look itself whether it is wanted.
+pub fn spawn_alone(work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
+    let _blocked = BlockedSignals::new();
+    std::thread::Builder::new().name("foreshard".to_owned()).spawn(work).map_err(|e| {
+        Problem::new("53000", "could not start a thread")
+            .detail(format!("The operating system says: {e}."))
+            .hint("Lower foreshard.load_threads; 0 loads without threads.")
+            .into()
+    })
 }
 
 #[derive(Debug)]
@@ -84,13 +126,11 @@ impl<J: Send + 'static, R: Send + 'static> Threads<J, R> {
 
     /// One more thread that is waited for at the end.
     pub fn spawn(&mut self, work: impl FnOnce() + Send + 'static) -> Result<()> {
-        let _blocked = BlockedSignals::new();
-        let thread = std::thread::Builder::new().name("foreshard".to_owned()).spawn(work).map_err(|e| {
-            Problem::new("53000", "could not start a thread")
-                .detail(format!("The operating system says: {e}."))
-                .hint("Lower foreshard.load_threads; 0 loads without threads.")
-        })?;
-        self.threads.push(thread);
+        let stop = self.stop();
+        self.threads.push(spawn_alone(move || {
+            STOP.set(Some(stop));
+            work();
+        })?);
         Ok(())
     }
 
@@ -185,7 +225,7 @@ fn gone() -> crate::pg::error::Error {
 
 impl<J, R> Drop for Threads<J, R> {
     fn drop(&mut self) {
-        self.stop.0.store(true, Ordering::Relaxed);
+        self.stop.set();
         // Whoever waits for a place in a queue finds it closed.
         (self.jobs, self.results) = (None, None);
         for thread in self.threads.drain(..) {

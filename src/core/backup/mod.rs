@@ -5,9 +5,11 @@
 //! dump into its statements and the rows of its COPY sections, [`rows`] cuts those into fields, [`profile`] counts what
 //! is in the columns, and [`checksum`] remembers what was there, so that the shards can be compared with it.
 //! How large the tables are whose rows nobody reads, [`sizes`] tells from what is stored, with [`toc`] for archives;
-//! [`sampler`] keeps a few rows for a replay.
+//! [`sampler`] keeps a few rows for a replay. Backups in a store have an [`address`], and whoever reads them [`credentials`].
 
+pub mod address;
 pub mod checksum;
+pub mod credentials;
 pub mod format;
 mod lexer;
 mod outline;

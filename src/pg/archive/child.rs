@@ -5,8 +5,11 @@
 //! memory and becomes the DETAIL when it fails. Dropping the value ends the process.
 #![allow(unsafe_code)]
 
+use super::partial::Partial;
+use super::place::Place;
 use crate::pg::error::Result;
-use crate::pg::threads::Stop;
+use crate::pg::store::Fed;
+use crate::pg::threads::{self, Stop};
 use crate::pg::{ffi, settings};
 use foreshard_core::model::Problem;
 use std::fs::File;
@@ -26,11 +29,16 @@ pub struct PgRestore {
     child: Child,
     output: ChildStdout,
     complaints: File,
+    /// The archive on its way into a pipe.
+    fed: Option<Fed>,
+    /// What it reads in place of a directory in a store.
+    partial: Option<Partial>,
 }
 
 impl PgRestore {
-    /// Runs `pg_restore <arguments> -f - <archive>`.
-    pub fn start(archive: &str, arguments: &[String]) -> Result<Self> {
+    /// Runs `pg_restore <arguments> -f -` on an archive: a path of the server, or an object of a
+    /// store, which it reads from a pipe, or the table of contents of a directory there.
+    pub fn start(archive: &Place, arguments: &[String]) -> Result<Self> {
         let program = settings::pg_restore();
         let failed = |what: &str, error: &std::io::Error| {
             Problem::new("58P01", format!("could not {what} \"{}\"", program.display()))
@@ -40,14 +48,15 @@ impl PgRestore {
         let complaints = memory_file().map_err(|e| failed("prepare", &e))?;
         let errors = complaints.try_clone().map_err(|e| failed("prepare", &e))?;
         let mut command = Command::new(&program);
-        command
-            .args(arguments)
-            .args(["-f", "-", "--", archive])
-            .env_clear()
-            .env("LC_ALL", "C")
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(errors);
+        command.args(arguments).args(["-f", "-"]).env_clear().env("LC_ALL", "C").stdout(Stdio::piped()).stderr(errors);
+        let mut partial = None;
+        match archive {
+            Place::Path(path) => command.args(["--", path]).stdin(Stdio::null()),
+            Place::Object(_) => command.stdin(Stdio::piped()),
+            Place::Folder(folder) => {
+                command.arg("--").arg(partial.insert(Partial::copy(folder)?).path()).stdin(Stdio::null())
+            }
+        };
         // SAFETY: only async-signal-safe calls between fork and exec.
         unsafe {
             command.pre_exec(|| {
@@ -57,20 +66,28 @@ impl PgRestore {
             });
         }
         let mut child = command.spawn().map_err(|e| failed("start", &e))?;
-        match child.stdout.take() {
+        let (input, output) = (child.stdin.take(), child.stdout.take());
+        match output {
             Some(output) => {
                 // A larger pipe only saves changes of context.
                 // SAFETY: an open descriptor.
                 let _size = unsafe { libc::fcntl(output.as_raw_fd(), libc::F_SETPIPE_SZ, PIPE) };
-                Ok(Self { child, output, complaints })
+                let fed = match (archive, input) {
+                    (Place::Object(object), Some(input)) => Some(object.feed(input)?),
+                    _ => None,
+                };
+                Ok(Self { child, output, complaints, fed, partial })
             }
             None => Err(Problem::new("XX000", "pg_restore was started without an output").into()),
         }
     }
 
     /// Bytes that the process has read when it can write no more until we read, so that it is the same in every run; None
-    /// where the system does not say, or the process has ended.
+    /// where the system does not say, or the process has ended, or waits for a store as well.
     pub fn consumed(&self) -> Option<u64> {
+        if self.fed.is_some() {
+            return None;
+        }
         let told = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", self.child.id())).ok();
         loop {
             pgrx::check_for_interrupts!();
@@ -98,6 +115,9 @@ impl PgRestore {
         if status.success() {
             return Ok(());
         }
+        if let Some(problem) = self.fed.as_ref().and_then(Fed::problem) {
+            return Err(problem.into());
+        }
         let mut said = self.complaints();
         if let Some(signal) = status.signal() {
             let said = if said.is_empty() { said } else { format!(" Before, it said: {said}.") };
@@ -109,11 +129,11 @@ impl PgRestore {
         if said.is_empty() {
             said = format!("nothing, but ended with status {}", status.code().unwrap_or(-1));
         }
-        Err(explain(&said).into())
+        Err(self.partial.as_ref().map_or_else(|| explain(&said), |partial| partial.problem(&said)).into())
     }
 
     /// Reads without the server's knowledge, for a thread. Ends with an error when that is told to stop.
-    pub fn read_unattended(&mut self, buffer: &mut [u8], stop: &Stop) -> std::io::Result<usize> {
+    fn read_unattended(&mut self, buffer: &mut [u8], stop: &Stop) -> std::io::Result<usize> {
         loop {
             let mut output = libc::pollfd { fd: self.output.as_raw_fd(), events: libc::POLLIN, revents: 0 };
             // SAFETY: one descriptor, which is open.
@@ -169,6 +189,9 @@ impl Read for PgRestore {
     /// Reads as much as there is room for, up to [`READING`]: pieces that depend on who was faster would end a sample of the rows
     /// at another place in every run.
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if let Some(stop) = threads::stop_of_thread() {
+            return self.read_unattended(buffer, &stop);
+        }
         let most = buffer.len().min(READING);
         let mut filled = 0;
         while let Some(room) = buffer.get_mut(filled..most).filter(|room| !room.is_empty()) {
@@ -189,6 +212,9 @@ impl Drop for PgRestore {
         // It has ended already, or nobody wants the rest.
         let _killed = self.child.kill();
         let _waited = self.child.wait();
+        if let Some(fed) = &self.fed {
+            fed.stop();
+        }
     }
 }
 

@@ -2,12 +2,13 @@
 //!
 //! pg_dump's own compression is not met here: archives are pg_restore's to read, which needs their bytes as they are.
 
-use flate2::read::MultiGzDecoder;
+use super::place::{Count, Counted, Source};
+use crate::pg::store::told;
+use flate2::bufread::MultiGzDecoder;
 use foreshard_core::backup::format::Compression;
 use foreshard_core::model::Problem;
 use lz4_flex::frame::FrameDecoder;
-use std::fs::File;
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 
 /// Bytes of the file read at a time.
 const BLOCK: usize = 256 << 10;
@@ -16,8 +17,8 @@ const BLOCK: usize = 256 << 10;
 pub(super) struct Decompressed {
     compression: Compression,
     decoder: Box<dyn Read + Send>,
-    /// The same open file, to see how far it was read.
-    file: File,
+    /// Bytes of the file that were decompressed.
+    count: Count,
 }
 
 impl std::fmt::Debug for Decompressed {
@@ -27,26 +28,26 @@ impl std::fmt::Debug for Decompressed {
 }
 
 impl Decompressed {
-    pub(super) fn open(file: File, compression: Compression) -> std::io::Result<Self> {
-        let same = file.try_clone()?;
-        let file = BufReader::with_capacity(BLOCK, file);
+    pub(super) fn open(file: Source, compression: Compression) -> std::io::Result<Self> {
+        let count = Count::default();
+        let file = Counted::new(BufReader::with_capacity(BLOCK, file), &count);
         // One file may be several compressed ones behind each other.
         let decoder: Box<dyn Read + Send> = match compression {
             Compression::Gzip => Box::new(MultiGzDecoder::new(file)),
             Compression::Zstd => Box::new(zstd::Decoder::with_buffer(file)?),
             Compression::Lz4 => Box::new(Frames::new(file)),
         };
-        Ok(Self { compression, decoder, file: same })
+        Ok(Self { compression, decoder, count })
     }
 
-    /// Bytes of the file read so far.
-    pub(super) fn consumed(&mut self) -> Option<u64> {
-        self.file.stream_position().ok()
+    /// Bytes of the file decompressed so far.
+    pub(super) fn consumed(&self) -> u64 {
+        self.count.get()
     }
 
     /// What went wrong with reading: the disk, or what is on it.
     pub(super) fn problem(&self, error: &std::io::Error) -> Problem {
-        if error.raw_os_error().is_some() {
+        if error.raw_os_error().is_some() || told(error).is_some() {
             return super::file::unread(error);
         }
         Problem::new("22P04", "the backup cannot be decompressed")

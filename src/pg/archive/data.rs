@@ -6,9 +6,8 @@
 
 use super::file::{self, Part};
 use super::text::decoded;
-use super::{Bytes, Origin, starts_with_word};
+use super::{Bytes, starts_with_word};
 use crate::pg::error::Result;
-use crate::pg::threads::Stop;
 use crate::pg::{ffi, tree};
 use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
@@ -148,7 +147,7 @@ impl Data {
                 let Some(part) = parts.pop_front() else { return Ok(None) };
                 *before += bytes.as_mut().and_then(Bytes::consumed).unwrap_or_default();
                 *bytes = Some(Bytes::open(&part)?);
-                return Ok(Some(Section { file: several.then_some(part.path), ..section.clone() }));
+                return Ok(Some(Section { file: several.then(|| part.place.to_string()), ..section.clone() }));
             }
             Source::Made { begun, columns, .. } => {
                 let section =
@@ -246,16 +245,13 @@ impl Data {
 
     /// The script that stands at the section's rows, for a thread to read them; None where they are in no script. Until it is given back
     /// there is nothing to read here.
-    pub fn lend(&mut self, stop: Stop) -> Option<Lent> {
+    pub fn lend(&mut self) -> Option<Lent> {
         if !self.is_script() {
             return None;
         }
         let nothing = Source::Rows { bytes: None, before: 0, parts: VecDeque::new(), section: Section::default() };
         match std::mem::replace(&mut self.source, nothing) {
-            Source::Script(mut script) => {
-                script.source_mut().unattended = Some(stop);
-                Some(Lent(script))
-            }
+            Source::Script(script) => Some(Lent(script)),
             other => {
                 self.source = other;
                 None
@@ -267,7 +263,6 @@ impl Data {
     /// Why the script could not be read, where it could not.
     pub fn take_back(&mut self, lent: Lent, failed: Option<ScriptError>) -> Result<()> {
         let mut script = lent.0;
-        script.source_mut().unattended = None;
         let cause = failed.map(|error| script.source_mut().cause(&error));
         self.source = Source::Script(script);
         cause.map_or(Ok(()), Err)
@@ -278,10 +273,9 @@ impl Data {
     pub fn consumed(&mut self, text: u64) -> Option<u64> {
         match &mut self.source {
             // The rows of a script were counted as they are.
-            Source::Script(script) => match &mut script.source_mut().origin {
-                Origin::File(_) | Origin::Compressed(_) => Some(text),
-                Origin::Child(child) => child.consumed(),
-                Origin::Direct { .. } => None,
+            Source::Script(script) => match script.source_mut() {
+                Bytes::File(_) | Bytes::Compressed(_) => Some(text),
+                archive => archive.consumed(),
             },
             Source::Rows { bytes, before, .. } => Some(*before + bytes.as_mut()?.consumed()?),
             Source::Made { .. } => None,

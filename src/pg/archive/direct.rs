@@ -3,15 +3,14 @@
 //! pg_restore decompresses with the system's zlib, half as fast, and sends the rows through a pipe. What is not as
 //! expected (a place that is not known, another compression, rows in INSERTs) is left to it, and so is everything else in an archive.
 
-use super::file;
+use super::place::{CONTENTS, Count, Counted, Place};
 use super::sizes::stored_file;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
-use foreshard_core::backup::toc::{self, Blocks, Contents, Place, TableData};
+use foreshard_core::backup::toc::{self, Blocks, Contents, TableData};
 use foreshard_core::model::config::BackupFormat;
 use foreshard_core::model::{Problem, TableName};
 use std::collections::VecDeque;
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
-use std::path::Path;
 
 /// Bytes of the archive read at a time.
 const BLOCK: usize = 256 << 10;
@@ -19,6 +18,8 @@ const BLOCK: usize = 256 << 10;
 /// COPY statements with their rows, one after the other.
 pub(super) struct Direct {
     parts: VecDeque<Box<dyn Read + Send>>,
+    /// Stored bytes of the rows that were read.
+    count: Count,
 }
 
 impl std::fmt::Debug for Direct {
@@ -29,42 +30,49 @@ impl std::fmt::Debug for Direct {
 
 impl Direct {
     /// None where pg_restore has to read the rows of `tables`.
-    pub(super) fn open(path: &str, format: BackupFormat, tables: &[TableName]) -> Option<Self> {
+    pub(super) fn open(place: &Place, format: BackupFormat, tables: &[TableName]) -> Option<Self> {
         let toc = match format {
-            BackupFormat::Custom => path.to_owned(),
-            BackupFormat::Directory => Path::new(path).join("toc.dat").to_string_lossy().into_owned(),
+            BackupFormat::Custom => place.clone(),
+            BackupFormat::Directory => place.member(CONTENTS)?,
             BackupFormat::Tar | BackupFormat::Plain | BackupFormat::Csv | BackupFormat::Text => return None,
         };
-        let contents = toc::read(BufReader::new(file::open(&toc).ok()?)).filter(|c| c.by_zlib)?;
+        let contents = toc::read(BufReader::new(toc.open().ok()?)).filter(|c| c.by_zlib)?;
+        let count = Count::default();
         let mut parts: VecDeque<Box<dyn Read + Send>> = VecDeque::new();
         for data in contents.data.iter().filter(|d| tables.contains(&d.table)) {
             let copy = data.copy.as_ref()?;
             parts.push_back(Box::new(Cursor::new(copy.clone().into_bytes())));
-            parts.push_back(rows(path, &contents, data)?);
+            parts.push_back(rows(place, &contents, data, &count)?);
         }
-        Some(Self { parts }).filter(|direct| !direct.parts.is_empty())
+        Some(Self { parts, count }).filter(|direct| !direct.parts.is_empty())
+    }
+
+    /// Bytes of the rows read so far, as they are stored.
+    pub(super) fn consumed(&self) -> u64 {
+        self.count.get()
     }
 }
 
 /// The rows of one entry, up to the line that ends them.
-fn rows(path: &str, contents: &Contents, data: &TableData) -> Option<Box<dyn Read + Send>> {
+fn rows(archive: &Place, contents: &Contents, data: &TableData, count: &Count) -> Option<Box<dyn Read + Send>> {
     match &data.place {
-        Place::Offset(offset) => {
-            let mut file = file::open(path).ok()?;
+        toc::Place::Offset(offset) => {
+            let mut file = archive.open().ok()?;
             file.seek(SeekFrom::Start(*offset)).ok()?;
             let blocks = Blocks::open(buffered(file), contents.integer, data.id).ok()?;
-            Some(if contents.compressed { Box::new(ZlibDecoder::new(buffered(blocks))) } else { Box::new(blocks) })
+            let blocks = Counted::new(buffered(blocks), count);
+            Some(if contents.compressed { Box::new(ZlibDecoder::new(blocks)) } else { Box::new(blocks) })
         }
-        Place::File(name) => {
-            let path = stored_file(Path::new(path), name)?;
-            let file = buffered(file::open(&path.to_string_lossy()).ok()?);
-            match path.extension()?.to_str()? {
-                "gz" => Some(Box::new(GzDecoder::new(file))),
-                "dat" => Some(Box::new(file)),
+        toc::Place::File(name) => {
+            let (file, ending) = stored_file(archive, name)?;
+            let file = Counted::new(buffered(file.open().ok()?), count);
+            match ending {
+                ".gz" => Some(Box::new(GzDecoder::new(file))),
+                "" => Some(Box::new(file)),
                 _ => None,
             }
         }
-        Place::Unknown => None,
+        toc::Place::Unknown => None,
     }
 }
 

@@ -11,6 +11,9 @@ mod facts;
 mod file;
 mod identity;
 mod live;
+mod partial;
+mod place;
+mod remote;
 mod sizes;
 mod text;
 
@@ -21,7 +24,8 @@ pub use live::{lock, table_named};
 use super::catalog;
 use super::definition::{Definitions, Reader, like_table};
 use super::error::{Error, Result};
-use super::threads::Stop;
+use super::store::told;
+use super::threads::still_wanted;
 use child::PgRestore;
 use compressed::Decompressed;
 use data::copy_header;
@@ -31,13 +35,12 @@ use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use foreshard_core::model::{Config, Problem, TableName};
 use live::Live;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use place::{Place, Source};
+use std::io::{Read, Seek};
 
 #[derive(Debug)]
 pub struct Backup {
-    path: String,
-    /// The files that the path means: several only for files of rows.
+    /// The files that it is in: several only for files of rows.
     parts: Vec<Part>,
     format: BackupFormat,
     copy: CopyOptions,
@@ -46,18 +49,11 @@ pub struct Backup {
     live: Option<Live>,
 }
 
-/// A script's bytes.
+/// A script's bytes, wherever they come from. A thread may read them: then the server is not called.
 #[derive(Debug)]
-struct Bytes {
-    origin: Origin,
-    /// Read by a thread, which must not call the server, until it is told to stop.
-    unattended: Option<Stop>,
-}
-
-#[derive(Debug)]
-enum Origin {
+enum Bytes {
     Child(PgRestore),
-    File(File),
+    File(Source),
     Compressed(Decompressed),
     /// The rows as they lie in an archive; the last values of sequences by pg_restore.
     Direct {
@@ -68,82 +64,52 @@ enum Origin {
 
 impl Read for Bytes {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        match &self.unattended {
-            Some(stop) if stop.is_set() => return Err(std::io::ErrorKind::ConnectionAborted.into()),
-            Some(_) => {}
-            None => {
-                pgrx::check_for_interrupts!();
-            }
-        }
-        let child = match &mut self.origin {
-            Origin::File(file) => return file.read(buffer),
-            Origin::Compressed(file) => return file.read(buffer),
-            Origin::Child(child) => child,
-            Origin::Direct { rows, rest } => match (rows.read(buffer)?, rest) {
-                (0, Some(child)) => child,
-                (read, _) => return Ok(read),
+        still_wanted()?;
+        match self {
+            Self::File(file) => file.read(buffer),
+            Self::Compressed(file) => file.read(buffer),
+            Self::Child(child) => child.read(buffer),
+            Self::Direct { rows, rest } => match (rows.read(buffer)?, rest) {
+                (0, Some(child)) => child.read(buffer),
+                (read, _) => Ok(read),
             },
-        };
-        match &self.unattended {
-            Some(stop) => child.read_unattended(buffer, stop),
-            None => child.read(buffer),
         }
-    }
-}
-
-impl Seek for Bytes {
-    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
-        match &mut self.origin {
-            Origin::Child(_) | Origin::Compressed(_) | Origin::Direct { .. } => {
-                Err(std::io::ErrorKind::Unsupported.into())
-            }
-            Origin::File(file) => file.seek(to),
-        }
-    }
-}
-
-impl From<Origin> for Bytes {
-    fn from(origin: Origin) -> Self {
-        Self { origin, unattended: None }
     }
 }
 
 impl Bytes {
     fn open(part: &Part) -> Result<Self> {
-        let file = file::open(&part.path)?;
-        let origin = match part.compression {
-            None => Origin::File(file),
-            Some(compression) => {
-                Origin::Compressed(Decompressed::open(file, compression).map_err(|e| file::unread(&e))?)
-            }
-        };
-        Ok(origin.into())
+        let file = part.place.open()?;
+        Ok(match part.compression {
+            None => Self::File(file),
+            Some(compression) => Self::Compressed(Decompressed::open(file, compression).map_err(|e| file::unread(&e))?),
+        })
     }
 
     /// Bytes read so far as the backup stores them, from whatever place they are counted.
     fn consumed(&mut self) -> Option<u64> {
-        match &mut self.origin {
-            Origin::Child(child) => child.consumed(),
-            Origin::File(file) => file.stream_position().ok(),
-            Origin::Compressed(file) => file.consumed(),
-            Origin::Direct { .. } => None,
+        match self {
+            Self::Child(child) => child.consumed(),
+            Self::File(file) => file.stream_position().ok(),
+            Self::Compressed(file) => Some(file.consumed()),
+            Self::Direct { rows, .. } => Some(rows.consumed()),
         }
     }
 
     /// Why reading failed.
     fn unread(&self, error: &std::io::Error) -> Problem {
-        match &self.origin {
-            Origin::Compressed(file) => file.problem(error),
-            Origin::Direct { .. } if error.raw_os_error().is_none() => direct::damaged(error),
-            Origin::Child(_) | Origin::File(_) | Origin::Direct { .. } => file::unread(error),
+        match self {
+            Self::Compressed(file) => file.problem(error),
+            Self::Direct { .. } if error.raw_os_error().is_none() && told(error).is_none() => direct::damaged(error),
+            Self::Child(_) | Self::File(_) | Self::Direct { .. } => file::unread(error),
         }
     }
 
     /// After the last byte: did the source end well?
     fn finish(&mut self) -> Result<()> {
-        match &mut self.origin {
-            Origin::Child(child) | Origin::Direct { rest: Some(child), .. } => child.finish(),
-            Origin::File(_) | Origin::Compressed(_) | Origin::Direct { rest: None, .. } => Ok(()),
+        match self {
+            Self::Child(child) | Self::Direct { rest: Some(child), .. } => child.finish(),
+            Self::File(_) | Self::Compressed(_) | Self::Direct { rest: None, .. } => Ok(()),
         }
     }
 
@@ -168,7 +134,7 @@ impl Backup {
         if let Some(name) = live::table_named(path, schema)? {
             let live = Some(Live::find(name, config)?);
             let (parts, format, copy) = (Vec::new(), BackupFormat::Text, CopyOptions::default());
-            return Ok(Self { path: path.to_owned(), parts, format, copy, like: None, live });
+            return Ok(Self { parts, format, copy, like: None, live });
         }
         if !catalog::may_read_server_files() {
             return Err(Problem::new("42501", "permission denied to restore from a file of the server")
@@ -188,7 +154,7 @@ impl Backup {
                 .detail(format!("A backup of the format {} brings the table's definition along.", file::name(format)))
                 .hint("Leave \"like\" out, or use \"source\" to name the table in the backup.")
                 .into()),
-            _ => Ok(Self { path: path.to_owned(), parts, format, copy: config.copy.clone(), like, live: None }),
+            _ => Ok(Self { parts, format, copy: config.copy.clone(), like, live: None }),
         }
     }
 
@@ -210,7 +176,7 @@ impl Backup {
         if let Some(like) = &self.like {
             return Ok((like_table(like)?, Stored::default()));
         }
-        let mut stored = sizes::of_archive(&self.path, self.format).unwrap_or_default();
+        let mut stored = self.place().and_then(|place| sizes::of_archive(place, self.format)).unwrap_or_default();
         let mut script = self.script(&["--schema-only".to_owned()])?;
         let mut reader = Reader::new();
         loop {
@@ -252,21 +218,17 @@ impl Backup {
         if self.like.is_some() {
             return Ok(Data::rows(self.parts.clone(), self.format, self.copy.clone()));
         }
-        let script = self.script(&data_of(tables.iter().chain(sequences), encoding))?;
-        Ok(Data::script(script, tables.to_vec(), sequences.to_vec(), encoding.map(str::to_owned)))
-    }
-
-    /// The same by the fastest way: without pg_restore where that is possible. How much of the backup was read is not told.
-    pub fn data_at_once(&self, tables: &[TableName], sequences: &[TableName], encoding: Option<&str>) -> Result<Data> {
         // Names in another encoding are pg_restore's to find.
-        let plain = self.like.is_none() && encoding.is_none_or(|e| e.eq_ignore_ascii_case("UTF8"));
-        let direct = Direct::open(&self.path, self.format, tables).filter(|_| plain);
-        let Some(rows) = direct else { return self.data(tables, sequences, encoding) };
-        let rest = match sequences {
-            [] => None,
-            _ => Some(PgRestore::start(&self.path, &data_of(sequences.iter(), encoding))?),
+        let plain = encoding.is_none_or(|e| e.eq_ignore_ascii_case("UTF8"));
+        let direct = self.place().filter(|_| plain).and_then(|place| Direct::open(place, self.format, tables));
+        let script = match direct {
+            Some(rows) => {
+                let of_sequences = || self.restoring(&data_of(sequences.iter(), encoding));
+                let rest = (!sequences.is_empty()).then(of_sequences).transpose()?;
+                ScriptReader::new(Bytes::Direct { rows, rest })
+            }
+            None => self.script(&data_of(tables.iter().chain(sequences), encoding))?,
         };
-        let script = ScriptReader::new(Origin::Direct { rows, rest }.into());
         Ok(Data::script(script, tables.to_vec(), sequences.to_vec(), encoding.map(str::to_owned)))
     }
 
@@ -276,7 +238,7 @@ impl Backup {
         if self.like.is_none() {
             return stored.sum(tables).map(|rows| rows.bytes);
         }
-        self.parts.iter().map(|part| std::fs::metadata(&part.path).ok().filter(|m| m.is_file()).map(|m| m.len())).sum()
+        self.parts.iter().map(|part| part.place.size()).sum()
     }
 
     /// Files or tables of the backup in which rows of `tables` are, as far as it tells.
@@ -287,9 +249,21 @@ impl Backup {
     fn script(&self, arguments: &[String]) -> Result<ScriptReader<Bytes>> {
         let bytes = match (self.format, self.parts.first()) {
             (BackupFormat::Plain, Some(part)) => Bytes::open(part)?,
-            _ => Origin::Child(PgRestore::start(&self.path, arguments)?).into(),
+            _ => Bytes::Child(self.restoring(arguments)?),
         };
         Ok(ScriptReader::new(bytes))
+    }
+
+    fn restoring(&self, arguments: &[String]) -> Result<PgRestore> {
+        match self.place() {
+            Some(place) => PgRestore::start(place, arguments),
+            None => Err(Problem::new("XX000", "the backup has no file").into()),
+        }
+    }
+
+    /// Where an archive is, or the first file of rows.
+    fn place(&self) -> Option<&Place> {
+        self.parts.first().map(|part| &part.place)
     }
 }
 

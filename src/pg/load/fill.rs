@@ -81,7 +81,7 @@ pub fn fill(
         move |jobs: Jobs<Chunk>, made| work(filler, || jobs.next(), &made)
     })?;
     let stop = threads.stop();
-    let (Some(chunks), Some(script)) = (threads.hand_over_jobs(), data.lend(stop.clone())) else {
+    let (Some(chunks), Some(script)) = (threads.hand_over_jobs(), data.lend()) else {
         return Err(Problem::new("XX000", "there is nothing that threads could read").into());
     };
     // The script comes back when the section was read.
