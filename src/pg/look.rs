@@ -1,14 +1,16 @@
-//! The look at a table's rows before planning: none, the first ones, or all of them; and all after all, where a plan that was
+//! The look at a table's rows before planning: none, the first ones, or all of them, or what the server knows of them; and all after all, where a plan that was
 //! made by the first ones stands on more than they tell.
 
 use super::archive::{Backup, Stored};
 use super::definition::{Definition, Definitions};
 use super::error::Result;
-use super::load::{self, Wanted};
+use super::load::{self, Wanted, orders};
 use super::progress;
+use foreshard_core::backup::profile::Sampled;
 use foreshard_core::backup::profile::extent::{Pass, SAMPLE_BYTES, needed_after, needed_by, not_read};
+use foreshard_core::backup::profile::statistics::rows_needed_after;
 use foreshard_core::model::config::Profiling;
-use foreshard_core::model::profile::Profiled;
+use foreshard_core::model::profile::{ProfileKind, Profiled};
 use foreshard_core::model::{Config, Plan, TableName, TableProfile};
 
 /// Where the rows are, and what is asked.
@@ -25,7 +27,7 @@ pub struct Rows<'a> {
 #[derive(Debug)]
 pub struct Look {
     pub profile: Option<TableProfile>,
-    /// Of a sample that may not be enough: the columns that it does not tell.
+    /// Of a sample, or of statistics, that may not be enough: the columns that they do not tell.
     untold: Option<Vec<String>>,
     pub told: Profiled,
 }
@@ -35,16 +37,42 @@ impl Rows<'_> {
     pub fn look(&self) -> Result<Look> {
         match self.config.profile {
             Profiling::Off => Ok(Look { profile: None, untold: None, told: not_read() }),
-            Profiling::On => {
-                self.read(Profiling::On, needed_by(self.config, self.backup.parts_of(&self.tables(), self.stored)))
+            Profiling::On => match self.by_statistics()? {
+                Some(Ok(look)) => Ok(look),
+                Some(Err(stale)) => self.read(Profiling::On, Some(stale)),
+                None => {
+                    let parts = self.backup.parts_of(&self.tables(), self.stored);
+                    self.read(Profiling::On, needed_by(self.config, parts))
+                }
+            },
+            Profiling::Statistics => {
+                let statistics = self.backup.statistics()?;
+                let profile = statistics.profile(&orders(&self.definition.table)).alone();
+                Ok(Look { profile: Some(profile), untold: None, told: statistics.told(Profiling::Statistics) })
             }
             asked => self.read(asked, None),
         }
     }
 
+    /// What the server knows of a large live table, or why that does not stand for it; None for all others, whose rows are soon read.
+    fn by_statistics(&self) -> Result<Option<std::result::Result<Look, String>>> {
+        let large = self.stored.sum(&self.tables()).is_some_and(|rows| rows.bytes > SAMPLE_BYTES);
+        if self.backup.live().is_none() || !large {
+            return Ok(None);
+        }
+        let statistics = self.backup.statistics()?;
+        Ok(Some(statistics.fresh().map(|_| {
+            let Sampled { profile, untold } = statistics.profile(&orders(&self.definition.table));
+            Look { profile: Some(profile), untold: Some(untold), told: statistics.told(Profiling::On) }
+        })))
+    }
+
     /// All rows, if `plan`, made by the first look, needs them.
     pub fn look_again(&self, first: &Look, plan: &Plan) -> Result<Option<Look>> {
-        let needed = first.untold.as_ref().and_then(|untold| needed_after(plan, untold));
+        let needed = first.untold.as_ref().and_then(|untold| match first.told.kind {
+            ProfileKind::Statistics => rows_needed_after(plan, untold),
+            _ => needed_after(plan, untold),
+        });
         needed.map(|because| self.read(Profiling::On, Some(because))).transpose()
     }
 

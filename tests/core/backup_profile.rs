@@ -48,6 +48,7 @@ fn an_empty_table_has_an_empty_profile() {
                 monotonicity: 0.0,
                 quantiles: vec![],
             }],
+            pairs: Vec::new(),
         }
     );
 }

@@ -167,7 +167,7 @@ fn table(name: &str) -> TableName {
 #[test]
 fn a_table_that_was_read_shows_how_the_others_compress() {
     let stored = Stored::of_archive(true, BTreeMap::from([(table("read"), 100_000), (table("other"), 3000)]));
-    let profile = TableProfile { rows: 10, text_bytes: 300_000, columns: Vec::new() };
+    let profile = TableProfile { rows: 10, text_bytes: 300_000, columns: Vec::new(), pairs: Vec::new() };
     let rows = stored.sum([&table("read")]).unwrap();
     let ratio = stored.ratio(Some((rows, &profile)));
     assert!((ratio - 3.0).abs() < 1e-9);

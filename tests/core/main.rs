@@ -10,6 +10,7 @@ mod backup_rows;
 mod backup_sampler;
 mod backup_script;
 mod backup_sizes;
+mod backup_statistics;
 mod backup_store;
 mod btree;
 mod capacity;

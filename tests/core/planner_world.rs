@@ -191,7 +191,7 @@ pub(crate) fn profile(rows: u64, row_bytes: u64, columns: &[(&str, u64)]) -> Tab
             }
         })
         .collect();
-    TableProfile { rows, text_bytes: rows * row_bytes, columns }
+    TableProfile { rows, text_bytes: rows * row_bytes, columns, pairs: Vec::new() }
 }
 
 pub(crate) fn nodes(names: &[&str]) -> Vec<Node> {

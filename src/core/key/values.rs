@@ -27,7 +27,8 @@ impl KeyValues {
         let rows = subject.profile.map(|p| p.rows);
         let mut columns = key.iter().map(|c| Self::of_column(subject, c, rows));
         let first = columns.next().unwrap_or_default();
-        // Columns of a pair are taken as independent of each other, except that they cannot have more values than rows.
+        // Columns of a pair are taken as independent of each other, where nobody knows better, except that they cannot have more
+        // values than rows.
         let mut all = columns.fold(first, |a, b| Self {
             distinct: a.distinct.zip(b.distinct).map(|(a, b)| a.saturating_mul(b).min(rows.unwrap_or(u64::MAX))),
             null_share: a.null_share.zip(b.null_share).map(|(a, b)| a.max(b)),
@@ -37,6 +38,11 @@ impl KeyValues {
             monotonicity: a.monotonicity,
             growth: a.growth,
         });
+        if key.len() > 1
+            && let Some(known) = subject.profile.and_then(|p| p.distinct_together(key))
+        {
+            all.distinct = Some(known);
+        }
         if let Some(rows) = rows.filter(|r| unique && *r > 0 && all.null_share.unwrap_or(0.0) == 0.0) {
             all.distinct = Some(rows);
             all.hottest = Some(1.0 / rows as f64);

@@ -106,6 +106,8 @@ pub enum Profiling {
     Whole,
     /// The first rows, whatever the layout.
     Sample,
+    /// What the server knows of a live table, however old that is.
+    Statistics,
 }
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,4 +1,4 @@
-//! What is known of a table's rows: all that a pass over them, or the first of them, tells, or their size alone.
+//! What is known of a table's rows: all that a pass over them, or the first of them, or a server's statistics tell, or their size alone.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +9,26 @@ pub struct TableProfile {
     pub text_bytes: u64,
     /// In the order of the backup's column list.
     pub columns: Vec<ColumnProfile>,
+    /// Of columns together, where that is known.
+    pub pairs: Vec<PairProfile>,
+}
+
+/// Several columns together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PairProfile {
+    pub columns: Vec<String>,
+    pub distinct: u64,
 }
 
 impl TableProfile {
+    /// Distinct values of columns together, in any order.
+    pub fn distinct_together(&self, columns: &[String]) -> Option<u64> {
+        let same = |pair: &&PairProfile| {
+            pair.columns.len() == columns.len() && columns.iter().all(|c| pair.columns.contains(c))
+        };
+        self.pairs.iter().find(same).map(|pair| pair.distinct)
+    }
+
     pub fn column(&self, name: &str) -> Option<&ColumnProfile> {
         self.columns.iter().find(|c| c.name == name)
     }
@@ -33,6 +50,8 @@ pub enum ProfileKind {
     Whole,
     /// The first rows, from which the others are told.
     Sample,
+    /// What a server knew of a table without reading it.
+    Statistics,
     None,
 }
 

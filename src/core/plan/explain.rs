@@ -3,7 +3,7 @@
 use super::choose::{name_of, named};
 use super::outlook::told;
 use crate::model::plan::{Direction, JointChoice, Level, Note, PlacementDecision, Remedy, TableChoice};
-use crate::model::profile::ProfileKind;
+use crate::model::profile::{ProfileKind, Profiled};
 use crate::model::words::{bytes, counted, list, percent, thousands};
 use crate::model::workload::NotUnderstood;
 use crate::model::{Bound, Layout, Method, Plan, WorkloadProfile};
@@ -203,8 +203,11 @@ fn stands_on(plan: &Plan) -> String {
     } else {
         text += &format!("; no statements; treated as {profile}");
     }
-    let sample = plan.profile.as_ref().filter(|p| p.kind == ProfileKind::Sample);
-    text += &match (plan.rows, plan.text_bytes, sample) {
+    let partly = plan.profile.as_ref().filter(|p| matches!(p.kind, ProfileKind::Sample | ProfileKind::Statistics));
+    text += &match (plan.rows, plan.text_bytes, partly) {
+        (Some(rows), Some(size), Some(Profiled { kind: ProfileKind::Statistics, .. })) => {
+            format!("; about {} rows, {} on disk, by the statistics of the table", thousands(rows), bytes(size as f64))
+        }
         (Some(rows), Some(size), Some(sample)) => format!(
             "; about {} rows, {} of text by the first {} of them",
             thousands(rows),

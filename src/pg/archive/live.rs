@@ -7,11 +7,13 @@
 use super::SequenceState;
 use super::data::Data;
 use super::facts::facts;
+use super::statistics;
 use crate::pg::catalog;
 use crate::pg::cursor::TextCursor;
 use crate::pg::definition::{Definitions, Depth, live_table};
 use crate::pg::error::Result;
 use crate::pg::ffi::{Pinned, quote_ident, quote_table};
+use foreshard_core::backup::profile::statistics::Statistics;
 use foreshard_core::backup::rows::write_row;
 use foreshard_core::backup::sizes::{Stored, StoredRows};
 use foreshard_core::model::config::CopyOptions;
@@ -88,6 +90,11 @@ impl Live {
             definition.foreign = self.foreign;
         }
         Ok((definitions, stored))
+    }
+
+    /// What ANALYZE left of it.
+    pub fn statistics(&self) -> Result<Statistics> {
+        statistics::of_table(self.oid, &self.name)
     }
 
     /// Opens the rows of `table`, itself or a neighbour; of neighbours that the caller may not read there are none.

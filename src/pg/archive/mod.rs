@@ -15,6 +15,7 @@ mod partial;
 mod place;
 mod remote;
 mod sizes;
+mod statistics;
 mod text;
 
 pub use data::{Data, Lent, Section, SequenceState};
@@ -31,6 +32,7 @@ use compressed::Decompressed;
 use data::copy_header;
 use direct::Direct;
 use file::Part;
+use foreshard_core::backup::profile::statistics::Statistics;
 use foreshard_core::backup::script::{Piece, ScriptError, ScriptReader};
 use foreshard_core::model::config::{BackupFormat, CopyOptions};
 use foreshard_core::model::{Config, Problem, TableName};
@@ -166,6 +168,20 @@ impl Backup {
     /// The table of this database that is the backup.
     pub fn live(&self) -> Option<&TableName> {
         self.live.as_ref().map(|live| &live.name)
+    }
+
+    /// What the server knows of a live table's rows.
+    ///
+    /// # Errors
+    /// 22023 for a backup that does not live, 55000 where the server knows nothing.
+    pub fn statistics(&self) -> Result<Statistics> {
+        match &self.live {
+            Some(live) => live.statistics(),
+            None => Err(Problem::new("22023", "there are no statistics of the rows of a backup")
+                .detail("A server has them of a table that lives in it.")
+                .hint("Leave \"profile\" out of the config, or name a table: table:schema.name.")
+                .into()),
+        }
     }
 
     /// Reads everything that the backup defines, and how large the rows of its tables are.

@@ -16,7 +16,7 @@ mod writer;
 
 pub use pages::{ReadBack, read_back};
 pub use pairs::same_values;
-pub use profile::{Wanted, profile};
+pub use profile::{Wanted, orders, profile};
 pub use reading::Reading;
 pub use sections::{Destination, Loaded, Reached, load};
 pub use shape::{Routing, Target};

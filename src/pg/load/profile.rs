@@ -19,15 +19,19 @@ pub struct Wanted {
     pub stored: Option<u64>,
 }
 
+/// The columns that a backup stores, and how their text can be ordered.
+pub fn orders(table: &Table) -> Vec<(String, ValueOrder)> {
+    let stored = table.columns.iter().filter(|c| !c.generated);
+    stored.map(|c| (c.name.clone(), ValueOrder::of_type(&c.type_name))).collect()
+}
+
 /// One pass over the rows, or the first of them.
 ///
 /// # Errors
 /// Those of the source, and 22P04 for rows that do not have the columns they should have.
 pub fn profile(mut data: Data, table: &Table, wanted: Wanted) -> Result<(Sampled, Pass)> {
     let stored: Vec<_> = table.columns.iter().filter(|c| !c.generated).collect();
-    let orders: Vec<(String, ValueOrder)> =
-        stored.iter().map(|c| (c.name.clone(), ValueOrder::of_type(&c.type_name))).collect();
-    let mut profiler = Profiler::new(&orders);
+    let mut profiler = Profiler::new(&orders(table));
     let mut line: Vec<Option<Vec<u8>>> = Vec::new();
     let mut chunk = Vec::new();
     let (mut text, mut begun, mut pass) = (0, None, Pass::Short);

@@ -3,7 +3,8 @@
 //! Values come as text, in the order of the backup. Each column keeps a bounded amount of memory, whatever the table's size:
 //! counts of the most frequent values, a sketch for the number of distinct ones beyond, and a sample of values, chosen by a
 //! hash of the row's number and thus the same in every run, for their order. At the end all of it becomes a
-//! [`TableProfile`]. Of a large table only the first rows pass ([`extent`] says how many), and [`beyond`] tells the rest.
+//! [`TableProfile`]. Of a large table only the first rows pass ([`extent`] says how many), and [`beyond`] tells the rest;
+//! of a table that lives, its server may tell everything ([`statistics`]).
 
 pub mod beyond;
 mod column;
@@ -11,6 +12,7 @@ mod counter;
 pub mod extent;
 mod order;
 mod sample;
+pub mod statistics;
 
 pub use beyond::Sampled;
 pub use order::ValueOrder;
@@ -64,6 +66,7 @@ impl Profiler {
             rows: self.rows,
             text_bytes: self.text_bytes,
             columns: self.columns.into_iter().map(ColumnSketch::finish).collect(),
+            pairs: Vec::new(),
         }
     }
 
