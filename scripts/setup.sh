@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on a fresh Debian 12 that has a Rust toolchain: PostgreSQL with its headers
-# from apt, cargo-pgrx from crates.io, and the tests' Python packages from PyPI. What is there already is left alone, so it can be run again at no cost; no
-# existing cluster is touched and none is created.
+# from apt, cargo-pgrx from crates.io, the tests' Python packages from PyPI. What is there already is left alone, so it can
+# be run again at no cost; no existing cluster is touched and none is created.
 set -euo pipefail
 . "$(dirname -- "$0")/common.sh"
 

@@ -47,7 +47,7 @@ impl Rows<'_> {
             },
             Profiling::Statistics => {
                 let statistics = self.backup.statistics()?;
-                let profile = statistics.profile(&orders(&self.definition.table)).alone();
+                let profile = statistics.profile(&orders(&self.definition.table)).profile;
                 Ok(Look { profile: Some(profile), untold: None, told: statistics.told(Profiling::Statistics) })
             }
             asked => self.read(asked, None),

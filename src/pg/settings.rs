@@ -42,7 +42,7 @@ pub fn register() {
     text(
         c"foreshard.s3_credentials_file",
         c"File with the credentials that backups in an S3-compatible store are read with.",
-        c"Absolute path of a file in the format of AWS's shared credentials, which only its owner may read. Empty for AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY of the server's environment; where there are none, requests are anonymous.",
+        c"Absolute path of a file in the format of AWS's shared credentials, which only its owner may read. Empty for those of the server's environment.",
         &S3_CREDENTIALS_FILE,
     );
     text(

@@ -73,6 +73,16 @@ fn what_statistics_do_not_tell_is_named() {
 }
 
 #[test]
+fn all_values_of_a_small_table_are_known() {
+    let id = ColumnStatistics { histogram: ["1", "2", "10"].map(str::to_owned).to_vec(), ..column("id", -1.0) };
+    let found = Statistics { rows: 3, ..table(vec![id]) }.profile(&[("id".to_owned(), ValueOrder::Integer)]);
+    let id = found.profile.column("id").unwrap();
+    assert!(found.untold.is_empty() && id.distinct_exact);
+    assert_eq!((id.distinct, id.heavy.len(), id.heavy[2].count), (3, 3, 1));
+    assert_eq!(id.quantiles, ["1", "2", "10"]);
+}
+
+#[test]
 fn statistics_age() {
     let told = |change: fn(&mut Statistics)| {
         let mut statistics = table(vec![column("id", -1.0)]);

@@ -10,7 +10,13 @@ STORE_SECRET="se/cret+$(head -c 12 /dev/urandom | od -An -tx1 | tr -d ' \n')"
 export STORE_SECRET
 store=$work/store
 mkdir "$store"
-"$python" "$fixtures/store.py" serve "$store" >"$store/said" 2>&1 &
+# A certificate for 127.0.0.1 of an authority of its own, which only this server trusts.
+quietly openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj '/CN=test authority' -keyout "$store/ca.key" -out "$work/authority.pem"
+quietly openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=store -keyout "$store/key.pem" -out "$store/request"
+quietly openssl x509 -req -days 2 -in "$store/request" -CA "$work/authority.pem" -CAkey "$store/ca.key" -CAcreateserial -out "$store/cert.pem" \
+    -extfile <(printf 'subjectAltName = IP:127.0.0.1\nbasicConstraints = CA:FALSE\n')
+export SSL_CERT_FILE=$work/authority.pem
+env -u SSL_CERT_FILE "$python" "$fixtures/store.py" serve "$store" >"$store/said" 2>&1 &
 served=$!
 until [ -e "$store/front" ]; do
     kill -0 $served || { cat "$store/said"; exit 1; }
@@ -115,6 +121,10 @@ refused "an endpoint with a password" '22023: foreshard.s3_endpoint is no addres
 refused "nobody there" '08001: could not reach the store .*
 .*Connection refused.*last of 4 attempts' "$at/shop.dump" "$script" "SET foreshard.s3_endpoint = 'http://127.0.0.1:1'"
 refused "no TLS" '08001: no secure connection' "$at/shop.dump" "$script" "SET foreshard.s3_endpoint = 'https://127.0.0.1:$(cat "$store/front")'"
+secured="SET foreshard.s3_endpoint = 'https://127.0.0.1:$(cat "$store/secured")'"
+check "TLS, by an authority that the machine trusts" 60000 "$(sql main "$secured; $(restore "$at/sale.txt" "$text")" shop 2>&1)"
+drop
+refused "a certificate for another name" '08001: no secure connection to the store' "$at/shop.dump" "$script" "${secured/127.0.0.1/localhost}"
 refused "another region" "SET foreshard.s3_region = 'eu-test-1'" "$at/shop.dump" "$script" "SET foreshard.s3_region = 'us-east-1'"
 mode elsewhere
 refused "a redirection is not followed" "22023: the bucket \"backups\" is in another region" "$at/shop.dump" "$script"

@@ -1,8 +1,8 @@
 //! A backup's file or directory: may it be read, and what is it?
 
 use super::compressed::Decompressed;
+use super::objects;
 use super::place::{CONTENTS, Place};
-use super::remote;
 use crate::pg::error::{Error, Result};
 use crate::pg::store::told;
 use foreshard_core::backup::address::Address;
@@ -32,7 +32,7 @@ pub(super) struct Part {
 /// 58P01, 42501 or 58030 when it cannot be read; 22P04 when it is no backup; 22023 when it is not what was declared.
 pub(super) fn format(path: &str, declared: Option<BackupFormat>) -> Result<(BackupFormat, Vec<Part>)> {
     let places = match Address::read(path) {
-        Some(address) => remote::places(&address?, declared)?,
+        Some(address) => objects::places(&address?, declared)?,
         None => places(path, declared)?,
     };
     let mut parts = Vec::new();

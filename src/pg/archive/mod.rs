@@ -1,7 +1,8 @@
 //! A backup, whatever its format: what it defines, and its rows. A live table is one, too.
 //!
 //! Archives are read through the server's own pg_restore, which knows every format and compression (but for rows that [`direct`] can read); its output and a
-//! plain dump, be it compressed, are the same SQL script to us. Rows without a script may be in several files. Rows can be read as often as wanted: once for the profile, once for the load.
+//! plain dump, be it compressed, are the same SQL script to us. Rows without a script may be in several files. All of them may be files of the server or
+//! objects of a store ([`place`]). Rows can be read as often as wanted: once for the profile, once for the load.
 
 mod child;
 mod compressed;
@@ -11,9 +12,9 @@ mod facts;
 mod file;
 mod identity;
 mod live;
+mod objects;
 mod partial;
 mod place;
-mod remote;
 mod sizes;
 mod statistics;
 mod text;

@@ -127,7 +127,7 @@ impl Store {
         let url = self.bucket.get_object(self.credentials.as_ref(), &address.key).sign(SIGNED_FOR);
         let bytes = format!("bytes={}-{}", range.start, range.end.saturating_sub(1));
         let mut answer = self.send(address, url.as_str(), &[("range", Some(&bytes)), ("if-match", tag)])?;
-        let told = answer.headers.get("etag").and_then(|t| t.to_str().ok()).map(str::to_owned);
+        let told = answer.headers.get("etag").and_then(|t| t.to_str().ok()).and_then(strong);
         if answer.status == StatusCode::RANGE_NOT_SATISFIABLE && range.start == 0 && tag.is_none() {
             return Ok(Piece { bytes: Vec::new(), size: 0, tag: told });
         }
@@ -194,8 +194,11 @@ impl Store {
         let body = answer.body.with_config().limit(LISTING).read_to_string();
         let text = body.map_err(|e| transport(address, &e))?;
         let listing = ListObjectsV2::parse_response(&text).map_err(|_| odd(address, "Its listing cannot be read."))?;
-        let listed =
-            listing.contents.into_iter().map(|o| Listed { size: o.size.unwrap_or_default(), tag: o.etag, key: o.key });
+        let listed = listing.contents.into_iter().map(|o| Listed {
+            size: o.size.unwrap_or_default(),
+            tag: o.etag.as_deref().and_then(strong),
+            key: o.key,
+        });
         Ok((listed.collect(), listing.next_continuation_token))
     }
 
@@ -221,6 +224,11 @@ impl Store {
         let signed = self.credentials.is_some();
         Refusal { status: answer.status.as_u16(), text: &text, region, signed }.failure(address)
     }
+}
+
+/// A tag that says that the content is the same to the last byte: only by such a one can a store be asked whether it is.
+fn strong(tag: &str) -> Option<String> {
+    (tag.len() > 1 && tag.starts_with('"') && tag.ends_with('"')).then(|| tag.to_owned())
 }
 
 /// First byte, byte behind the last, and size of the whole.

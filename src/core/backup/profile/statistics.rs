@@ -150,14 +150,24 @@ impl ColumnStatistics {
         let nulls = scaled(self.null_frac);
         let values = rows - nulls.min(rows);
         let distinct = if self.n_distinct < 0.0 { -self.n_distinct * all } else { self.n_distinct };
-        // ANALYZE lists all values that it met where it takes them for all that there are.
+        // ANALYZE lists all values that it met where it takes them for all that there are; and all of a small table's unique ones are bounds.
         let listed = self.most_common.len() as f64;
-        let exact = self.histogram.is_empty() && listed > 0.0 && self.n_distinct == listed;
+        let each_once = self.n_distinct == -1.0 && listed == 0.0 && self.histogram.len() as u64 == values;
+        let exact = each_once || self.histogram.is_empty() && listed > 0.0 && self.n_distinct == listed;
         let widths = self.most_common.iter().map(|(value, _)| value).chain(&self.histogram).map(String::len);
         let max_width = widths.clone().max().unwrap_or_default().max(self.avg_width as usize) as u64;
         let (number, total) = widths.fold((0_u32, 0), |(n, sum), width| (n + 1, sum + width));
         let mean_width = if number > 0 { total as f64 / f64::from(number) } else { self.avg_width };
         let cut = order != ValueOrder::None && (exact || self.histogram.len() >= ENOUGH_BOUNDS);
+        let common = self.most_common.iter().map(|(value, share)| (value, scaled(*share)));
+        let once = self.histogram.iter().filter(|_| each_once).map(|value| (value, 1));
+        let known = common.chain(once);
+        let heavy = known.clone().map(|(value, count)| HeavyHitter { value: value.clone(), count });
+        let quantiles = match cut {
+            false => Vec::new(),
+            true if exact => parts(order, known.map(|(value, count)| (value.as_str(), count))),
+            true => self.quantiles(order),
+        };
         let column = ColumnProfile {
             name: self.name.clone(),
             distinct: (distinct.round() as u64).min(values),
@@ -165,13 +175,9 @@ impl ColumnStatistics {
             nulls,
             mean_width,
             max_width,
-            heavy: self
-                .most_common
-                .iter()
-                .map(|(value, share)| HeavyHitter { value: value.clone(), count: scaled(*share) })
-                .collect(),
+            heavy: heavy.take(ColumnProfile::HEAVY_LIMIT).collect(),
             monotonicity: if order == ValueOrder::None { 0.0 } else { self.correlation },
-            quantiles: if cut { self.quantiles(order) } else { Vec::new() },
+            quantiles,
         };
         let told = self.n_distinct != 0.0 || self.null_frac == 1.0;
         (column, told && (cut || exact || order == ValueOrder::None || values == 0))
@@ -180,18 +186,20 @@ impl ColumnStatistics {
     /// Bounds of equal parts of all values: each part of the histogram weighs alike, at its lower end, and each common value as it is.
     fn quantiles(&self, order: ValueOrder) -> Vec<String> {
         let common: f64 = self.most_common.iter().map(|(_, share)| share).sum();
-        let parts = self.histogram.len().saturating_sub(1).max(1) as f64;
-        let part = ((1.0 - self.null_frac - common).max(0.0) / parts * PARTS).round() as u64;
+        let steps = self.histogram.len().saturating_sub(1).max(1) as f64;
+        let part = ((1.0 - self.null_frac - common).max(0.0) / steps * PARTS).round() as u64;
         let last = self.histogram.len().saturating_sub(1);
         let of_histogram =
             self.histogram.iter().enumerate().map(|(at, value)| (value.as_str(), if at == last { 1 } else { part }));
         let of_common = self.most_common.iter().map(|(value, share)| (value.as_str(), (share * PARTS).round() as u64));
-        let keyed = |(value, weight): (_, u64)| {
-            let key = order.key(str::as_bytes(value))?;
-            Some((key, value, weight.max(1)))
-        };
-        let mut sorted: Vec<(Vec<u8>, &str, u64)> = of_histogram.chain(of_common).filter_map(keyed).collect();
-        sorted.sort();
-        quantiles(sorted.iter().map(|(_, value, weight)| (*value, *weight)))
+        parts(order, of_histogram.chain(of_common))
     }
+}
+
+/// Bounds of equal parts of values with their weights.
+fn parts<'a>(order: ValueOrder, weighed: impl Iterator<Item = (&'a str, u64)>) -> Vec<String> {
+    let keyed = |(value, weight): (&'a str, u64)| Some((order.key(value.as_bytes())?, value, weight.max(1)));
+    let mut sorted: Vec<(Vec<u8>, &str, u64)> = weighed.filter_map(keyed).collect();
+    sorted.sort();
+    quantiles(sorted.iter().map(|(_, value, weight)| (*value, *weight)))
 }
