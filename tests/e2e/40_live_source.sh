@@ -99,13 +99,13 @@ check "the plan is executed" 20002 "$(sql main "SET client_min_messages = error;
 sql main "DROP TABLE orders"
 
 # Stopped while it reads, in either pass.
-sql main "CREATE TABLE old.large AS SELECT n AS id, md5(n::text) AS note FROM generate_series(1, 1500000) n"
+sql main "CREATE TABLE old.large WITH (autovacuum_enabled = off) AS SELECT n AS id, md5(n::text) AS note FROM generate_series(1, 1500000) n"
 traces() { sql main "SELECT (SELECT count(*) FROM pg_class), (SELECT count(*) FROM foreshard._jobs), (SELECT count(*) FROM foreshard._plans)"; }
 before=$(traces)
 for phase in profiling loading; do
     on main psql -XAtq -v VERBOSITY=verbose -c "SET client_min_messages = error" \
         -c "SELECT rows FROM restore_table('public.large', 'table:old.large', '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"shard_count\": 4}')" >"$work/cancelled" 2>&1 &
-    wait_until 60 main "SELECT count(*) = 1 FROM foreshard.jobs WHERE state = 'running' AND phase = '$phase'"
+    wait_until 240 main "SELECT count(*) = 1 FROM foreshard.jobs WHERE state = 'running' AND phase = '$phase'"
     sql main "SELECT pg_cancel_backend(pid) FROM foreshard.jobs WHERE state = 'running'" >/dev/null
     wait
     check_match "cancelled while $phase" 'ERROR:  57014: canceling statement due to user request' "$(cat "$work/cancelled")"
