@@ -1,7 +1,9 @@
-//! Is it the same backup as before? By the names, sizes and times of its files, without reading them.
+//! Is it the same backup as before? By the names, sizes and times of its files, or the tags of its objects, without reading them.
 
+use super::place::Place;
 use super::{Backup, file};
 use crate::pg::error::Result;
+use crate::pg::store::Object;
 use foreshard_core::backup::checksum::{Checksum, RowHasher};
 use std::fs::Metadata;
 use std::os::unix::fs::MetadataExt;
@@ -18,7 +20,11 @@ impl Backup {
         }
         let mut found = Checksum::default();
         for part in &self.parts {
-            identify(Path::new(&part.path), &mut found).map_err(|e| file::unread(&e))?;
+            match &part.place {
+                Place::Path(path) => identify(Path::new(path), &mut found).map_err(|e| file::unread(&e))?,
+                Place::Object(object) => found.add(of_object(object)),
+                Place::Folder(folder) => folder.objects.values().for_each(|object| found.add(of_object(object))),
+            }
         }
         Ok(Some(found.to_string()))
     }
@@ -36,6 +42,12 @@ fn identify(path: &Path, found: &mut Checksum) -> std::io::Result<()> {
         found.add(fingerprint(&path, &std::fs::metadata(&path)?));
     }
     Ok(())
+}
+
+/// By what the store calls its content.
+fn of_object(object: &Object) -> u128 {
+    let facts = format!("{} {}", object.size, object.tag().unwrap_or_default());
+    RowHasher::new().hash([Some(object.address.to_string().as_bytes()), Some(facts.as_bytes())])
 }
 
 fn fingerprint(path: &Path, meta: &Metadata) -> u128 {

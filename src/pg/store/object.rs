@@ -37,6 +37,11 @@ fn ask<T: Send + 'static>(work: impl FnOnce(&Stop) -> std::result::Result<T, Pro
 }
 
 impl Object {
+    /// What the store calls its content.
+    pub fn tag(&self) -> Option<&str> {
+        self.tag.as_deref()
+    }
+
     /// # Errors
     /// Why it cannot be read.
     pub fn find(store: &Arc<Store>, address: Address) -> Result<Arc<Self>> {
