@@ -7,7 +7,7 @@
 //! The rooms, in the order in which a restore walks through them:
 //! [`model`] (the nouns), [`backup`] (bytes to rows and statistics), [`workload`] (statements to access patterns),
 //! [`key`] (candidates), [`forecast`] (load to come), [`capacity`] (what nodes bear), [`count`] (number of shards),
-//! [`route`] (which row goes where), [`heap`] (rows as they are stored), [`place`] (which shard goes where) and [`plan`] (all of it together, explained).
+//! [`route`] (which row goes where), [`heap`] (rows as they are stored), [`statistics`] (what ANALYZE stores of them), [`place`] (which shard goes where) and [`plan`] (all of it together, explained).
 #![forbid(unsafe_code)]
 
 pub mod backup;
@@ -21,4 +21,5 @@ pub mod model;
 pub mod place;
 pub mod plan;
 pub mod route;
+pub mod statistics;
 pub mod workload;

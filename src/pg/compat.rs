@@ -349,6 +349,61 @@ pub unsafe fn has_new_file(relation: pg_sys::Relation) -> bool {
     }
 }
 
+/// Pages and rows of a relation into `pg_class`; `u32::MAX` pages for a partitioned table, which has none.
+///
+/// # Safety
+/// An open relation.
+pub unsafe fn update_size(relation: pg_sys::Relation, pages: u32, rows: f64, has_indexes: bool) {
+    let (no_xid, no_multixact) = (pg_sys::InvalidTransactionId, pg_sys::MultiXactId::from(0));
+    let nothing = std::ptr::null_mut();
+    // SAFETY: from the caller.
+    unsafe {
+        #[cfg(feature = "pg14")]
+        pg_sys::vac_update_relstats(relation, pages, rows, 0, has_indexes, no_xid, no_multixact, true);
+        #[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
+        pg_sys::vac_update_relstats(
+            relation,
+            pages,
+            rows,
+            0,
+            has_indexes,
+            no_xid,
+            no_multixact,
+            nothing,
+            nothing,
+            true,
+        );
+        #[cfg(feature = "pg18")]
+        pg_sys::vac_update_relstats(
+            relation,
+            pages,
+            rows,
+            0,
+            0,
+            has_indexes,
+            no_xid,
+            no_multixact,
+            nothing,
+            nothing,
+            true,
+        );
+    }
+}
+
+/// Tells the statistics collector that all columns of a table were analyzed just now.
+///
+/// # Safety
+/// An open table.
+pub unsafe fn report_analyze(table: pg_sys::Relation, rows: i64) {
+    // SAFETY: from the caller.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::pgstat_report_analyze(table, rows, 0, true);
+        #[cfg(feature = "pg18")]
+        pg_sys::pgstat_report_analyze(table, rows, 0, true, pg_sys::GetCurrentTimestamp());
+    }
+}
+
 /// Whole pages of a relation's main fork into the WAL; sets their positions in it.
 ///
 /// # Safety

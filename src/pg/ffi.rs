@@ -427,3 +427,15 @@ pub fn to_server(text: &[u8], encoding: i32) -> Vec<u8> {
         owned
     }
 }
+
+/// Bytes that maintenance may take at a time: `maintenance_work_mem`.
+pub fn maintenance_memory() -> usize {
+    // SAFETY: reads a setting, in kB.
+    usize::try_from(unsafe { pg_sys::maintenance_work_mem }).unwrap_or(0) << 10
+}
+
+/// The statistics target of columns that have none of their own.
+pub fn statistics_target() -> usize {
+    // SAFETY: reads a setting.
+    usize::try_from(unsafe { pg_sys::default_statistics_target }).unwrap_or(0)
+}

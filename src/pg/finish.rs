@@ -13,6 +13,7 @@ use super::progress;
 use super::remote::Staging;
 use super::request::Request;
 use super::settings;
+use super::statistics::{self, Gathering};
 use super::unfinished::{self, Progress};
 use foreshard_core::backup::checksum::Checksum;
 use foreshard_core::heap::PAGE;
@@ -74,11 +75,11 @@ impl Work<'_> {
         let by_pages = pages.as_ref().filter(|_| self.resumed.is_none() && (filled_later || self.summed()));
         let (read_back, checksum) = self.step(|| self.verify(&done.reached, by_pages, &places, &columns))?;
         progress::phase(progress::Phase::Finishing);
-        match read_back {
+        match &read_back {
             Some(read) if filled_later => read.build_others()?,
             _ => self.indexes(done)?,
         }
-        self.step(|| self.publish(done, checksum))
+        self.step(|| self.publish(done, checksum, read_back.and_then(|read| read.statistics)))
     }
 
     /// The backup's rows.
@@ -138,7 +139,10 @@ impl Work<'_> {
     ) -> Result<(Option<ReadBack>, Option<Checksum>)> {
         let (target, wanted) = (&self.request.target, self.summed());
         let read_back = match by_pages {
-            Some(pages) => Some(load::read_back(&pages.leaves, pages.shape(), columns)?),
+            Some(pages) => {
+                let statistics = Gathering::of(catalog::require_table(target)?, &pages.leaves, columns)?;
+                Some(load::read_back(&pages.leaves, pages.shape(), columns, statistics)?)
+            }
             None => None,
         };
         let away = |n: usize| places.get(n).copied().flatten().is_some();
@@ -186,7 +190,7 @@ impl Work<'_> {
     }
 
     /// References and all that others see of the table. Gives the job's number.
-    fn publish(&self, done: &Progress, checksum: Option<Checksum>) -> Result<i64> {
+    fn publish(&self, done: &Progress, checksum: Option<Checksum>, gathered: Option<Gathering>) -> Result<i64> {
         let plan = &self.prepared.plan;
         self.builder.run(Phase::AfterLoad)?;
         set_sequences(self.blueprint, done.sequences.as_deref().unwrap_or_default())?;
@@ -194,7 +198,10 @@ impl Work<'_> {
             unfinished::forget(job)?;
         }
         progress::phase(progress::Phase::Analyzing);
-        Spi::run(&format!("ANALYZE {}", quote_table(&self.request.target)))?;
+        match gathered {
+            Some(gathered) => gathered.finish(&self.request.target)?,
+            None => statistics::analyze(&self.request.target, &[])?,
+        }
         ledger::record_restore(&Restored {
             job: self.resumed,
             target: &self.request.target,

@@ -29,6 +29,7 @@ mod request;
 mod restore;
 mod script;
 pub mod settings;
+mod statistics;
 mod store;
 mod threads;
 mod tree;

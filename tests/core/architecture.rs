@@ -58,6 +58,7 @@ fn rooms_import_only_the_rooms_below_them() {
         ("place", &["model"]),
         ("heap", &["model", "backup", "route"]),
         ("btree", &["heap", "route"]),
+        ("statistics", &["heap", "route"]),
         ("plan", &["model", "key", "capacity", "count", "place", "route"]),
         ("lib", &[]),
     ]);
@@ -108,6 +109,8 @@ fn unsafe_code_stays_where_it_is_expected() {
         "pg/replay/facts.rs",
         "pg/replay/guard.rs",
         "pg/replay/timeout.rs",
+        "pg/statistics/collation.rs",
+        "pg/statistics/store.rs",
         "pg/threads.rs",
         "pg/tree.rs",
     ]);

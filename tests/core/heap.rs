@@ -34,7 +34,7 @@ fn read(shape: &Shape, pages: &mut [Page]) -> (Checksum, usize) {
     let mut reader = Reader::new(shape.clone());
     for (block, page) in (0..).zip(pages) {
         let page = Page::of(page.finish(block)).expect("a page");
-        reader.page(&page, &mut checksum, &mut odd, |_, _| {});
+        reader.page(&page, &mut checksum, &mut odd, |_, _, _| {});
     }
     (checksum, odd.len())
 }

@@ -41,6 +41,7 @@ mod plan_traps;
 mod planner_world;
 mod route_golden;
 mod route_router;
+mod statistics;
 mod transactions;
 mod workload_build;
 mod workload_families;

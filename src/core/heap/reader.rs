@@ -23,13 +23,13 @@ impl Reader {
         page: &Page,
         checksum: &mut Checksum,
         odd: &mut Vec<u16>,
-        mut show: impl FnMut(u16, &Values),
+        mut show: impl FnMut(u16, &Shape, &Values),
     ) {
         for (number, tuple) in page.iter() {
             match tuple.and_then(|t| self.shape.values(t, &mut self.values)) {
                 Some(()) => {
                     checksum.add(self.values.hash());
-                    show(number, &self.values);
+                    show(number, &self.shape, &self.values);
                 }
                 None => odd.push(number),
             }

@@ -154,6 +154,14 @@ impl Shape {
         })
     }
 
+    /// The values of a row, each with the bytes that it takes in a tuple; None for NULL.
+    pub fn fields<'a>(&'a self, values: &'a Values) -> impl Iterator<Item = Option<(&'a [u8], usize)>> {
+        self.columns.iter().enumerate().map(|(n, column)| {
+            let value = values.get(n)?;
+            Some((value, column.kind.length().unwrap_or(value.len() + if column.short(value.len()) { 1 } else { 4 })))
+        })
+    }
+
     /// The values of a tuple; None where one is compressed or stored apart, or the tuple has other columns.
     pub(super) fn values(&self, tuple: &[u8], values: &mut Values) -> Option<()> {
         values.clear();

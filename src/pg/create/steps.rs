@@ -67,6 +67,7 @@ pub fn steps<'a>(blueprint: &'a Blueprint<'a>, phase: Phase, only_first_shard: b
                 actions.push(Action::StorageParameters(shard));
             }
         }
+        apply(blueprint, &targets, &mut actions, |kind| matches!(kind, PartKind::ColumnDetail));
         return actions;
     }
     let ranks = if phase == Phase::Indexes { 0..=INDEX_RANK } else { INDEX_RANK + 1..=LAST_RANK };
@@ -82,11 +83,12 @@ const LAST_RANK: u8 = 9;
 /// Place of a part after the load; None for what comes before.
 fn rank_of(kind: &PartKind) -> Option<u8> {
     Some(match kind {
-        PartKind::Sequence | PartKind::Column | PartKind::Check { validated: true } => return None,
+        PartKind::Sequence | PartKind::Column | PartKind::ColumnDetail | PartKind::Check { validated: true } => {
+            return None;
+        }
         PartKind::Unique { primary: true, .. } => 0,
         PartKind::Unique { .. } | PartKind::Index { .. } | PartKind::Exclusion => 1,
         PartKind::IndexDetail | PartKind::IndexColumn | PartKind::Cluster | PartKind::ReplicaIdentity => 2,
-        PartKind::ColumnDetail => 2,
         // Rows may break a check that is NOT VALID.
         PartKind::ForeignKey { .. } | PartKind::Check { validated: false } => 3,
         PartKind::Statistics => 4,

@@ -80,6 +80,13 @@ impl Canonical {
         }
     }
 
+    /// Bytes that a value takes where it is stored, as it is stored.
+    fn width(&self, datum: pg_sys::Datum) -> usize {
+        let length = self.kind.as_ref().and_then(Kind::length);
+        // SAFETY: a datum of a type of variable length, which begins with a header.
+        length.unwrap_or_else(|| unsafe { pgrx::varsize_any(datum.cast_mut_ptr()) })
+    }
+
     /// The bytes of a value of fixed length.
     fn fixed(&self, datum: pg_sys::Datum, length: usize) -> Option<Vec<u8>> {
         if self.by_value {
@@ -89,6 +96,9 @@ impl Canonical {
         Some(unsafe { std::slice::from_raw_parts(datum.cast_mut_ptr::<u8>(), length) }.to_vec())
     }
 }
+
+/// Each field's form, and the bytes that it takes in the tuple; None for NULL.
+pub type Fields<'a, 'b> = &'a mut dyn Iterator<Item = Option<(&'b [u8], usize)>>;
 
 /// Hashes whole tuples.
 #[derive(Debug)]
@@ -105,11 +115,16 @@ impl TupleHasher {
         Self { canonical, hasher: RowHasher::new(), values: Vec::new(), nulls: Vec::new() }
     }
 
-    /// The hash of the first columns; allocates in the current memory context.
+    /// The hash of the first columns, which are shown as well; allocates in the current memory context.
     ///
     /// # Safety
     /// A whole tuple of that description, which begins with the columns.
-    pub unsafe fn hash(&mut self, tuple: pg_sys::HeapTuple, description: pg_sys::TupleDesc) -> u128 {
+    pub unsafe fn hash(
+        &mut self,
+        tuple: pg_sys::HeapTuple,
+        description: pg_sys::TupleDesc,
+        show: impl FnOnce(Fields<'_, '_>),
+    ) -> u128 {
         // SAFETY: from the caller; the arrays are long enough.
         unsafe {
             let width = usize::try_from((*description).natts).unwrap_or(0);
@@ -119,6 +134,8 @@ impl TupleHasher {
         }
         let columns = self.canonical.iter_mut().zip(self.values.iter().zip(&self.nulls));
         let fields: Vec<_> = columns.map(|(column, (value, null))| (!null).then(|| column.of_datum(*value))).collect();
+        let there = fields.iter().zip(self.canonical.iter().zip(&self.values));
+        show(&mut there.map(|(field, (column, datum))| Some((field.as_deref()?, column.width(*datum)))));
         self.hasher.hash(fields.iter().map(Option::as_deref))
     }
 

@@ -1,18 +1,21 @@
-//! New tables as they lie on their pages: this backend reads the pages, threads read the rows, sum them up, and make the indexes.
+//! New tables as they lie on their pages: this backend reads the pages, threads read the rows, sum them up, and make the indexes and
+//! statistics.
 //!
 //! For tables that this transaction made, whose rows are all visible to it.
 #![allow(unsafe_code)]
 
 use super::LoadColumn;
-use super::canonical::TupleHasher;
+use super::canonical::{Fields, TupleHasher};
 use super::indexes::{self, LeafIndex};
 use crate::pg::error::Result;
+use crate::pg::statistics::{Described, Draw, Gathering, Task};
 use crate::pg::threads::{Jobs, Threads};
-use crate::pg::{progress, settings};
+use crate::pg::{ffi, progress, settings};
 use foreshard_core::backup::checksum::Checksum;
 use foreshard_core::btree::{Duplicate, Entries, Keys, build};
 use foreshard_core::heap::{PAGE, Page, Reader, Shape};
 use foreshard_core::model::Problem;
+use foreshard_core::statistics::Row;
 use pgrx::{PgMemoryContexts, pg_sys};
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -27,9 +30,20 @@ const MOST_SORTED: usize = 64 << 20;
 /// What threads are asked to do.
 enum Job {
     /// Rows of a leaf, for the indexes with these keys.
-    Rows { leaf: usize, pages: Vec<(u32, Page)>, keys: Arc<Vec<Keys>> },
+    Rows {
+        leaf: usize,
+        pages: Vec<(u32, Page)>,
+        keys: Arc<Vec<Keys>>,
+        draw: Option<Draw>,
+    },
     /// All rows of a leaf for one index.
-    Index { index: pg_sys::Oid, keys: Keys, unique: bool, entries: Entries },
+    Index {
+        index: pg_sys::Oid,
+        keys: Keys,
+        unique: bool,
+        entries: Entries,
+    },
+    Statistics(Task),
 }
 
 enum Found {
@@ -40,7 +54,10 @@ enum Found {
         odd: Vec<(u32, Page, Vec<u16>)>,
         /// For each of the keys; None where a row cannot be in such an index.
         entries: Vec<Option<Entries>>,
+        /// Rows for statistics.
+        drawn: Vec<Row>,
     },
+    Statistics(Described),
     Index {
         index: pg_sys::Oid,
         pages: std::result::Result<Vec<Box<[u8]>>, Duplicate>,
@@ -62,6 +79,7 @@ struct Leaf {
 #[derive(Debug)]
 pub struct ReadBack {
     pub checksum: Checksum,
+    pub statistics: Option<Gathering>,
     /// Indexes that are left to the server.
     unbuilt: Vec<pg_sys::Oid>,
 }
@@ -76,8 +94,14 @@ impl ReadBack {
     }
 }
 
-/// Reads all rows of `leaves`, whose tuples have the shape, and builds those of the leaves' indexes that are made of words.
-pub fn read_back(leaves: &[(u32, pg_sys::Oid)], shape: &Shape, columns: &[LoadColumn]) -> Result<ReadBack> {
+/// Reads all rows of `leaves`, whose tuples have the shape, builds those of the leaves' indexes that are made of words, and makes
+/// statistics of what is wanted for them.
+pub fn read_back(
+    leaves: &[(u32, pg_sys::Oid)],
+    shape: &Shape,
+    columns: &[LoadColumn],
+    statistics: Option<Gathering>,
+) -> Result<ReadBack> {
     let threads = Threads::start(settings::load_threads(), || {
         let reader = Reader::new(shape.clone());
         move |jobs: Jobs<Job>, found| work(reader, &jobs, &found)
@@ -90,6 +114,7 @@ pub fn read_back(leaves: &[(u32, pg_sys::Oid)], shape: &Shape, columns: &[LoadCo
         checksum: Checksum::default(),
         built: Vec::new(),
         unbuilt: Vec::new(),
+        statistics,
     };
     for (n, (_, oid)) in leaves.iter().enumerate() {
         let indexes = indexes::of_table(*oid, columns)?;
@@ -106,7 +131,8 @@ pub fn read_back(leaves: &[(u32, pg_sys::Oid)], shape: &Shape, columns: &[LoadCo
             all_given: false,
         });
         each_batch(*oid, |pages| {
-            pass.threads.give(Job::Rows { leaf: n, pages, keys: Arc::clone(&keys) })?;
+            let draw = pass.statistics.as_ref().and_then(|s| s.draw(n));
+            pass.threads.give(Job::Rows { leaf: n, pages, keys: Arc::clone(&keys), draw })?;
             pass.leaves.get_mut(n).into_iter().for_each(|l| l.out += 1);
             pass.take_ready()
         })?;
@@ -122,9 +148,9 @@ pub fn read_back(leaves: &[(u32, pg_sys::Oid)], shape: &Shape, columns: &[LoadCo
     while let Some(found) = pass.threads.next()? {
         pass.take(found)?;
     }
-    let Pass { checksum, built, unbuilt, .. } = pass;
+    let Pass { checksum, built, unbuilt, statistics, .. } = pass;
     indexes::sync(&built);
-    Ok(ReadBack { checksum, unbuilt })
+    Ok(ReadBack { checksum, unbuilt, statistics })
 }
 
 /// What the backend knows while threads read.
@@ -137,6 +163,7 @@ struct Pass {
     built: Vec<pg_sys::Oid>,
     /// Indexes that are left to the server.
     unbuilt: Vec<pg_sys::Oid>,
+    statistics: Option<Gathering>,
 }
 
 impl Pass {
@@ -158,9 +185,16 @@ impl Pass {
                 self.unbuilt.push(index);
                 Ok(())
             }
-            Found::Rows { leaf: n, checksum, odd, entries } => {
+            Found::Statistics(described) => {
+                self.statistics.iter_mut().for_each(|s| s.store(&described));
+                Ok(())
+            }
+            Found::Rows { leaf: n, checksum, odd, entries, drawn } => {
                 progress::advance(0, checksum.rows);
                 self.checksum.merge(&checksum);
+                if let Some(statistics) = &mut self.statistics {
+                    statistics.add(n, checksum.rows, drawn);
+                }
                 let Some(leaf) = self.leaves.get_mut(n) else { return Ok(()) };
                 leaf.out -= 1;
                 for (all, more) in leaf.entries.iter_mut().zip(entries) {
@@ -169,9 +203,7 @@ impl Pass {
                         all
                     });
                 }
-                // SAFETY: reads a setting, in kB.
-                let most = usize::try_from(unsafe { pg_sys::maintenance_work_mem }).unwrap_or(0) << 10;
-                let most = most.min(MOST_SORTED);
+                let most = ffi::maintenance_memory().min(MOST_SORTED);
                 for all in &mut leaf.entries {
                     // More than fits is for the server's sort, which has a disk.
                     *all = all.take().filter(|all| all.bytes() <= most);
@@ -185,9 +217,11 @@ impl Pass {
     }
 
     /// Rows that the server has to be asked about.
-    fn ask(&mut self, leaf: usize, block: u32, page: &Page, numbers: &[u16]) -> Result<()> {
-        let Self { leaves, hasher, memory, checksum, .. } = self;
-        let Some(leaf) = leaves.get_mut(leaf) else { return Ok(()) };
+    fn ask(&mut self, n: usize, block: u32, page: &Page, numbers: &[u16]) -> Result<()> {
+        let Self { leaves, hasher, memory, checksum, statistics, .. } = self;
+        let draw = statistics.as_ref().and_then(|s| s.draw(n));
+        let (mut drawn, mut scratch) = (Vec::new(), Vec::new());
+        let Some(leaf) = leaves.get_mut(n) else { return Ok(()) };
         // SAFETY: copies of whole tuples, which outlive their use; what is allocated meanwhile is not kept.
         unsafe {
             let relation = pg_sys::table_open(leaf.oid, pg_sys::AccessShareLock as i32);
@@ -198,7 +232,10 @@ impl Pass {
                 let mut header: pg_sys::HeapTupleData = std::mem::zeroed();
                 header.t_len = u32::try_from(tuple.len()).unwrap_or(0);
                 header.t_data = tuple.as_ptr().cast_mut().cast();
-                checksum.add(memory.switch_to(|_| hasher.hash(&raw mut header, (*relation).rd_att)));
+                let place = draw.and_then(|draw| draw.place(tid(block, *number)));
+                let draw =
+                    |fields: Fields<'_, '_>| drawn.extend(place.map(|place| Row::new(place, fields, &mut scratch)));
+                checksum.add(memory.switch_to(|_| hasher.hash(&raw mut header, (*relation).rd_att, draw)));
                 for (keys, entries) in leaf.keys.iter().zip(&mut leaf.entries) {
                     let values: Vec<Option<Vec<u8>>> = keys.columns().map(|column| hasher.stored(column)).collect();
                     let value = |column: usize| {
@@ -213,10 +250,13 @@ impl Pass {
             }
             pg_sys::table_close(relation, pg_sys::NoLock as i32);
         }
+        if let Some(statistics) = statistics {
+            statistics.add(n, numbers.len() as u64, drawn);
+        }
         Ok(())
     }
 
-    /// When all rows of a leaf were read, its indexes can be built.
+    /// When all rows of a leaf were read, its indexes can be built, and its statistics worked out.
     fn finish_leaf(&mut self, n: usize) -> Result<()> {
         let Some(leaf) = self.leaves.get_mut(n).filter(|l| l.all_given && l.out == 0) else { return Ok(()) };
         let (indexes, entries) = (std::mem::take(&mut leaf.indexes), std::mem::take(&mut leaf.entries));
@@ -226,7 +266,8 @@ impl Pass {
                 None => self.unbuilt.push(oid),
             }
         }
-        Ok(())
+        let tasks = self.statistics.as_mut().map(|s| s.complete(n)).unwrap_or_default();
+        tasks.into_iter().try_for_each(|task| self.threads.give(Job::Statistics(task)))
     }
 }
 
@@ -237,7 +278,8 @@ fn tid(block: u32, number: u16) -> u64 {
 fn work(mut reader: Reader, jobs: &Jobs<Job>, found: &SyncSender<Found>) {
     while let Some(job) = jobs.next() {
         let done = match job {
-            Job::Rows { leaf, pages, keys } => rows(&mut reader, leaf, pages, &keys),
+            Job::Rows { leaf, pages, keys, draw } => rows(&mut reader, leaf, pages, &keys, draw),
+            Job::Statistics(task) => Found::Statistics(task.work_out()),
             Job::Index { index, keys, unique, entries } => Found::Index { index, pages: build(&keys, entries, unique) },
         };
         if found.send(done).is_err() {
@@ -246,13 +288,16 @@ fn work(mut reader: Reader, jobs: &Jobs<Job>, found: &SyncSender<Found>) {
     }
 }
 
-fn rows(reader: &mut Reader, leaf: usize, pages: Vec<(u32, Page)>, keys: &[Keys]) -> Found {
+fn rows(reader: &mut Reader, leaf: usize, pages: Vec<(u32, Page)>, keys: &[Keys], draw: Option<Draw>) -> Found {
+    let (mut drawn, mut scratch) = (Vec::new(), Vec::new());
     let mut checksum = Checksum::default();
     let mut odd = Vec::new();
     let mut entries: Vec<Option<Entries>> = keys.iter().map(|k| Some(k.entries())).collect();
     for (block, page) in pages {
         let mut numbers = Vec::new();
-        reader.page(&page, &mut checksum, &mut numbers, |number, values| {
+        reader.page(&page, &mut checksum, &mut numbers, |number, shape, values| {
+            let place = draw.and_then(|draw| draw.place(tid(block, number)));
+            drawn.extend(place.map(|place| Row::new(place, shape.fields(values), &mut scratch)));
             for (keys, entries) in keys.iter().zip(&mut entries) {
                 let added = entries.as_mut().and_then(|e| keys.add(e, tid(block, number), |column| values.get(column)));
                 if added.is_none() {
@@ -264,7 +309,7 @@ fn rows(reader: &mut Reader, leaf: usize, pages: Vec<(u32, Page)>, keys: &[Keys]
             odd.push((block, page, numbers));
         }
     }
-    Found::Rows { leaf, checksum, odd, entries }
+    Found::Rows { leaf, checksum, odd, entries, drawn }
 }
 
 /// Copies of all pages of a table.

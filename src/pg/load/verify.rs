@@ -29,7 +29,7 @@ pub fn content(shard: &TableName, columns: &[LoadColumn], constraint: Option<&st
     loop {
         let rows = cursor.fetch(BATCH, |tuple, description| {
             // SAFETY: tuples as the cursor gives them, of the columns and one more.
-            found.checksum.add(unsafe { hasher.hash(tuple, description) });
+            found.checksum.add(unsafe { hasher.hash(tuple, description, |_| ()) });
             // A bound's condition that is NULL holds, as in a CHECK.
             found.misplaced += u64::from(hasher.last().is_some_and(|belongs| belongs.value() == 0));
         })?;
