@@ -353,40 +353,17 @@ pub unsafe fn has_new_file(relation: pg_sys::Relation) -> bool {
 ///
 /// # Safety
 /// An open relation.
-pub unsafe fn update_size(relation: pg_sys::Relation, pages: u32, rows: f64, has_indexes: bool) {
-    let (no_xid, no_multixact) = (pg_sys::InvalidTransactionId, pg_sys::MultiXactId::from(0));
-    let nothing = std::ptr::null_mut();
-    // SAFETY: from the caller.
+pub unsafe fn update_size(relation: pg_sys::Relation, pages: u32, rows: f64, indexed: bool) {
+    use std::ptr::null_mut;
+    let (xid, multixact) = (pg_sys::InvalidTransactionId, pg_sys::MultiXactId::from(0));
+    // SAFETY: from the caller; nobody asks what was updated.
     unsafe {
         #[cfg(feature = "pg14")]
-        pg_sys::vac_update_relstats(relation, pages, rows, 0, has_indexes, no_xid, no_multixact, true);
+        pg_sys::vac_update_relstats(relation, pages, rows, 0, indexed, xid, multixact, true);
         #[cfg(any(feature = "pg15", feature = "pg16", feature = "pg17"))]
-        pg_sys::vac_update_relstats(
-            relation,
-            pages,
-            rows,
-            0,
-            has_indexes,
-            no_xid,
-            no_multixact,
-            nothing,
-            nothing,
-            true,
-        );
+        pg_sys::vac_update_relstats(relation, pages, rows, 0, indexed, xid, multixact, null_mut(), null_mut(), true);
         #[cfg(feature = "pg18")]
-        pg_sys::vac_update_relstats(
-            relation,
-            pages,
-            rows,
-            0,
-            0,
-            has_indexes,
-            no_xid,
-            no_multixact,
-            nothing,
-            nothing,
-            true,
-        );
+        pg_sys::vac_update_relstats(relation, pages, rows, 0, 0, indexed, xid, multixact, null_mut(), null_mut(), true);
     }
 }
 

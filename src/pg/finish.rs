@@ -3,7 +3,7 @@
 
 use super::archive::{Data, SequenceState};
 use super::catalog;
-use super::create::{Blueprint, Builder, Phase};
+use super::create::{self, Blueprint, Builder, Phase};
 use super::error::{Result, is_outside};
 use super::ffi::{self, Pinned, Session, quote_literal, quote_table};
 use super::ledger::{self, Restored};
@@ -52,13 +52,19 @@ impl Work<'_> {
         let places = staging.as_ref().map_or_else(Vec::new, |s| s.places().to_vec());
         let known = || load::Target::of(target, &plan.layout, self.leaves, &columns, &places, self.resumed.is_some());
         let mut pages = known()?;
-        let mut filled_later = false;
+        let (mut checked_later, mut filled_later) = (false, false);
         if done.sequences.is_none() {
             let data = self.step(|| self.data())?;
             let encoding = load::encoding(self.prepared.definitions.encoding.as_deref())?;
-            let by_threads = data.is_script() && encoding == ffi::database_encoding();
+            let by_threads = pages.is_some() && data.is_script() && encoding == ffi::database_encoding();
+            // What is kept has its checks from the beginning.
+            let kept = self.keep || self.resumed.is_some();
+            checked_later = by_threads && !kept;
             // Rows of a portion that failed would stay in the indexes.
-            filled_later = pages.is_some() && by_threads && !has_wide_rows(plan) && !self.keep;
+            filled_later = by_threads && !has_wide_rows(plan) && !self.keep;
+            if !checked_later && !kept {
+                self.builder.run(Phase::Checks)?;
+            }
             if filled_later {
                 self.builder.run(Phase::Indexes)?;
                 // A key may forbid NULLs.
@@ -75,6 +81,9 @@ impl Work<'_> {
         let by_pages = pages.as_ref().filter(|_| self.resumed.is_none() && (filled_later || self.summed()));
         let (read_back, checksum) = self.step(|| self.verify(&done.reached, by_pages, &places, &columns))?;
         progress::phase(progress::Phase::Finishing);
+        if checked_later {
+            create::add_checks(self.blueprint)?;
+        }
         match &read_back {
             Some(read) if filled_later => read.build_others()?,
             _ => self.indexes(done)?,

@@ -58,7 +58,13 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
             }
             staging = Staging::begin(&blueprint, &plan.layout)?;
             builder.run(Phase::BeforeLoad)?;
-            if keep { Progress::new(leaves, identity)? } else { Progress::default() }
+            if keep {
+                // Who goes on with it finds them there.
+                builder.run(Phase::Checks)?;
+                Progress::new(leaves, identity)?
+            } else {
+                Progress::default()
+            }
         }
     };
     let work = Work {

@@ -113,6 +113,32 @@ for threads in 0 2; do
 done
 check "nothing is left of it" "" "$(sql main "SELECT relname FROM pg_class WHERE relname ~ '^plain'" shop)"
 
+# Checks are made when the rows are there: they are the same as those that rows meet on their way in.
+{
+    echo "CREATE TABLE public.checked (id bigint NOT NULL, amount numeric CONSTRAINT not_much CHECK (amount < 1000), day date CHECK (day > '2000-01-01'), CHECK (id <> 0 OR amount IS NULL));"
+    echo "COPY public.checked (id, amount, day) FROM stdin;"
+    awk -v rows="$rows" 'BEGIN { for (n = 1; n <= rows; n++) print n "\t" (n % 9 ? n % 999 : "\\N") "\t2024-02-28" }'
+    printf '%s\n' '\.' 'ALTER TABLE public.checked ADD CONSTRAINT later CHECK (length(day::text) = 10);' 'ALTER TABLE public.checked ADD CONSTRAINT untested CHECK (id < 0) NOT VALID;' \
+        "COMMENT ON CONSTRAINT not_much ON public.checked IS 'a limit';"
+} >"$(backups main)/checked.sql"
+checked() { echo "SET foreshard.load_threads = $2; SELECT rows FROM restore_table('$1.checked', '$(backups main)/checked.sql', '{\"query_log\": \"off\", \"source\": \"public.checked\", \"method\": \"hash\", \"shard_key\": [\"id\"], \"shard_count\": 4}')"; }
+constraints() {
+    sql main "SELECT r.n, conname, pg_get_constraintdef(o.oid), convalidated, conislocal, coninhcount, connoinherit, obj_description(o.oid)
+        FROM pg_partition_tree('$1.checked') WITH ORDINALITY AS r (relid, parent, leaf, level, n) JOIN pg_constraint o ON conrelid = relid ORDER BY 1, 2" shop
+}
+check "threads load a table with checks" "$rows" "$(sql main "$(checked pages 2)" shop)"
+check "COPY does as well" "$rows" "$(sql main "$(checked copied 0)" shop)"
+check "the checks are the same" "$(constraints copied)" "$(constraints pages)"
+check "there are five on each table" 25 "$(constraints pages | wc -l)"
+check "no row was left to COPY" "t" "$(sql main "SELECT bool_and(t_infomask & 768 = 768) FROM pg_partition_tree('pages.checked'),
+    generate_series(0, pg_relation_size(relid) / 8192 - 1) AS block, LATERAL heap_page_items(get_raw_page(relid::regclass::text, block::int)) WHERE isleaf" shop)"
+sql main "SET client_min_messages = warning; DROP TABLE pages.checked, copied.checked" shop
+sed -i "s/^4321\t.*/4321\t5000\t2024-02-28/" "$(backups main)/checked.sql"
+check_error "a row that breaks a check is shown" '23514: check constraint "not_much" of relation "checked_s000." is violated by some row' main "$(checked pages 2)" shop
+check_error "with its values" 'DETAIL:  Failing row contains .4321,5000,2024-02-28.\.' main "$(checked pages 2)" shop
+check_error "without threads by its line" 'At COPY checked, line 4321:' main "$(checked pages 0)" shop
+check "nothing is left of it either" "" "$(sql main "SELECT relname FROM pg_class WHERE relname ~ '^checked'" shop)"
+
 # A key that is there twice.
 {
     echo "CREATE TABLE public.twice (id bigint NOT NULL, other integer);"

@@ -51,7 +51,7 @@ pub(super) fn key(stored: &[u8]) -> Option<SmallVec<[u8; 24]>> {
     out.push(if negative { BELOW_ZERO } else { ABOVE_ZERO });
     // One more than a digit, so that the end of the shorter number is below everything, and in the mirror above.
     let size = (weight as u16) ^ 0x8000;
-    let digits = std::iter::once(size).chain(words.map(|digit| digit + 1)).chain(negative.then_some(0));
+    let digits = std::iter::once(size).chain(words.map(|digit| digit.wrapping_add(1))).chain(negative.then_some(0));
     digits.for_each(|word| out.extend(if negative { !word } else { word }.to_be_bytes()));
     Some(out)
 }

@@ -1,12 +1,13 @@
 //! Creating the restored table: the statements of a definition, changed to the chosen layout, in the right order.
 //!
 //! [`carry`] decides what becomes of each part of the definition and why; [`steps`] puts what is left in order, before
-//! and after the load; [`table`] makes the CREATE TABLE and [`rewrite`] changes every other
+//! and after the load; [`checks`] adds constraints to rows that are there; [`table`] makes the CREATE TABLE and [`rewrite`] changes every other
 //! statement's parse tree; [`run`] executes a step. A rehearsal runs all of it
 //! on an empty table inside a subtransaction that is rolled back, so that everything the server would refuse is known
 //! before a single row is read.
 
 mod carry;
+mod checks;
 pub mod nodes;
 mod rewrite;
 mod run;
@@ -14,6 +15,7 @@ mod steps;
 mod table;
 
 pub use carry::{Carried, carry};
+pub use checks::add_checks;
 pub use run::{Builder, bound_clause, built_once, rehearse};
 pub use steps::Phase;
 

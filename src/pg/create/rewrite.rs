@@ -286,10 +286,10 @@ impl Rewriter<'_> {
         };
         if let Some(column) = column {
             let keys = name_list(&[&column]);
-            if constraint.contype == ConstrType::CONSTR_FOREIGN {
-                constraint.fk_attrs = keys;
-            } else {
-                constraint.keys = keys;
+            match constraint.contype {
+                ConstrType::CONSTR_CHECK => {}
+                ConstrType::CONSTR_FOREIGN => constraint.fk_attrs = keys,
+                _ => constraint.keys = keys,
             }
             for attribute in attributes {
                 match attribute {

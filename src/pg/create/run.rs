@@ -174,7 +174,7 @@ pub fn bound_clause(bound: &Bound) -> String {
 pub fn built_once<T>(blueprint: &Blueprint<'_>, read: impl FnOnce(&TableName) -> Result<T>) -> Result<T> {
     let builder = Builder::new(blueprint);
     ffi::subtransaction(false, || {
-        for phase in [Phase::BeforeLoad, Phase::Indexes, Phase::AfterLoad] {
+        for phase in Phase::ALL {
             steps(blueprint, phase, true).iter().try_for_each(|action| builder.step(action))?;
         }
         let first = blueprint.layout.and_then(|l| l.shards.first()).map_or(0, |s| s.ordinal);
@@ -187,7 +187,7 @@ pub fn rehearse(blueprint: &Blueprint<'_>) -> Result<Vec<Problem>> {
     let builder = Builder::new(blueprint);
     let mut problems = Vec::new();
     ffi::subtransaction(false, || {
-        for phase in [Phase::BeforeLoad, Phase::Indexes, Phase::AfterLoad] {
+        for phase in Phase::ALL {
             for action in steps(blueprint, phase, true) {
                 let outcome = ffi::subtransaction(true, || builder.step(&action));
                 let failed = outcome.is_err();

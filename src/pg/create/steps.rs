@@ -1,4 +1,4 @@
-//! The order of the work: what comes before the rows, what after, and indexes, which may come before or after.
+//! The order of the work: what comes before the rows, what after, and checks and indexes, which may come before or after.
 
 use super::{Blueprint, Carried};
 use crate::pg::definition::{Part, PartKind};
@@ -7,12 +7,19 @@ use foreshard_core::model::{Bound, Shard};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// The empty table with everything that rows must meet on their way in.
+    /// The empty table.
     BeforeLoad,
+    /// What rows must meet: on their way in, or when they are there.
+    Checks,
     /// Indexes and keys: of empty tables, to be filled with the rows, or of full ones.
     Indexes,
     /// References; then what must not fire or be seen while loading.
     AfterLoad,
+}
+
+impl Phase {
+    /// In the order in which an empty table is built.
+    pub const ALL: [Self; 4] = [Self::BeforeLoad, Self::Checks, Self::Indexes, Self::AfterLoad];
 }
 
 /// What a statement is applied to.
@@ -54,9 +61,7 @@ pub fn steps<'a>(blueprint: &'a Blueprint<'a>, phase: Phase, only_first_shard: b
     if phase == Phase::BeforeLoad {
         apply(blueprint, &targets, &mut actions, |kind| matches!(kind, PartKind::Sequence));
         actions.push(Action::CreateTable);
-        apply(blueprint, &targets, &mut actions, |kind| {
-            matches!(kind, PartKind::Column | PartKind::Check { validated: true })
-        });
+        apply(blueprint, &targets, &mut actions, |kind| matches!(kind, PartKind::Column));
         actions.extend(parts.iter().map(|(number, part)| Action::CreatePart(*number, part.bound)));
         for shard in &targets.shards {
             let part = parts.iter().find(|(_, p)| *p.bound == shard.bound).map(|p| p.0);
@@ -68,6 +73,10 @@ pub fn steps<'a>(blueprint: &'a Blueprint<'a>, phase: Phase, only_first_shard: b
             }
         }
         apply(blueprint, &targets, &mut actions, |kind| matches!(kind, PartKind::ColumnDetail));
+        return actions;
+    }
+    if phase == Phase::Checks {
+        apply(blueprint, &targets, &mut actions, |kind| matches!(kind, PartKind::Check { validated: true }));
         return actions;
     }
     let ranks = if phase == Phase::Indexes { 0..=INDEX_RANK } else { INDEX_RANK + 1..=LAST_RANK };

@@ -4,7 +4,7 @@
 
 use super::Blueprint;
 use super::nodes::{alter_table, append, make, make_untagged, only, palloc_text, range_var, unexpected, writable};
-use crate::pg::definition::is_deferred_to_after_load;
+use crate::pg::definition::is_made_apart;
 use crate::pg::error::Result;
 use crate::pg::tree::{self, Node, items, node};
 use foreshard_core::model::TableName;
@@ -70,7 +70,7 @@ fn drop_deferred_constraints(create: &mut pg_sys::CreateStmt, sharded: bool) {
         items(list).fold(std::ptr::null_mut(), |kept, n| match writable::<pg_sys::Constraint>(n) {
             // DEFERRABLE and its like stand behind the column's constraint that they belong to.
             Some(constraint) if dropped && is_attribute(constraint) => kept,
-            Some(constraint) if is_deferred_to_after_load(constraint) => {
+            Some(constraint) if is_made_apart(constraint) => {
                 dropped = true;
                 kept
             }

@@ -119,13 +119,14 @@ pub fn inline_constraints<'t>(create: &pg_sys::CreateStmt) -> Vec<(Option<String
     found
 }
 
-/// A constraint that is built after the load, as pg_dump would write it: keys and references.
-pub fn is_deferred_to_after_load(constraint: &pg_sys::Constraint) -> bool {
+/// A constraint that is made by itself, after the load where that can be: keys and references, as pg_dump would write them, and checks.
+pub fn is_made_apart(constraint: &pg_sys::Constraint) -> bool {
     matches!(
         constraint.contype,
         ConstrType::CONSTR_PRIMARY
             | ConstrType::CONSTR_UNIQUE
             | ConstrType::CONSTR_EXCLUSION
             | ConstrType::CONSTR_FOREIGN
+            | ConstrType::CONSTR_CHECK
     )
 }

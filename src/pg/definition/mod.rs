@@ -10,7 +10,7 @@ mod facts;
 mod like;
 mod read;
 
-pub use columns::{inline_constraints, is_deferred_to_after_load, lookup};
+pub use columns::{inline_constraints, is_made_apart, lookup};
 pub use like::{Depth, like_table, live_table};
 pub use read::Reader;
 

@@ -1,6 +1,6 @@
 //! Filing a script's statements under the tables that they are about.
 
-use super::columns::{column, inline_constraints, is_deferred_to_after_load, makes_unique};
+use super::columns::{column, inline_constraints, is_made_apart, makes_unique};
 use super::facts::{
     checks_without_heirs, free_name, identity_sequence, implied_sequences, kind_of, reference_clause, what_it_is_of,
 };
@@ -218,7 +218,7 @@ impl Reader {
         };
         let mut parts = Vec::new();
         for (i, (on, constraint)) in inline_constraints(s).into_iter().enumerate() {
-            if is_deferred_to_after_load(constraint) {
+            if is_made_apart(constraint) {
                 let (kind, object) = self.constraint(&mut table, constraint, on.as_deref());
                 parts.push(Part { kind, object, text: statement.to_owned(), origin: Origin::Inline(i), of: None });
             }
@@ -266,6 +266,7 @@ impl Reader {
             ConstrType::CONSTR_PRIMARY => format!("{}_pkey", table.name.name),
             ConstrType::CONSTR_UNIQUE => free_name(table, &columns(c.keys), "key"),
             ConstrType::CONSTR_FOREIGN => free_name(table, &columns(c.fk_attrs), "fkey"),
+            ConstrType::CONSTR_CHECK => format!("{}_check", table.name.name),
             _ => String::new(),
         });
         let kind = match c.contype {

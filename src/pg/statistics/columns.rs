@@ -48,7 +48,7 @@ pub fn understood(table: pg_sys::Oid, columns: &[LoadColumn]) -> Result<(Vec<Att
         for (row, column) in client.select(COLUMNS, None, &[table.into()])?.zip(columns) {
             let kind = column.kind.clone();
             let collation = match row.get::<String>(4)? {
-                // No type that is understood has a statistics function of its own.
+                // The type has a way of its own.
                 Some(_) if row.get(5)? != Some(true) => None,
                 found => found,
             };

@@ -15,6 +15,7 @@ use columns::{Attribute, Table};
 use foreshard_core::model::TableName;
 use foreshard_core::statistics::{Column, Row, Rows, Sample, Statistics, describe, lot};
 use pgrx::{Spi, pg_sys};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 /// Rows of a sample that a thread sorts at most: about a second of work by a collation, in which it does not look whether it is still
@@ -49,7 +50,10 @@ pub struct Task {
 impl Task {
     pub fn work_out(self) -> Described {
         let Self { table, column, how, target, sample, rows } = self;
-        let found = how.get(column).and_then(Option::as_ref).and_then(|c| describe(&sample, column, c, target, rows));
+        let how = how.get(column).and_then(Option::as_ref);
+        // A sort panics where an order contradicts itself, as that of a C library may: then the server tries.
+        let found = catch_unwind(AssertUnwindSafe(|| describe(&sample, column, how?, target, rows)));
+        let found = found.ok().flatten();
         Described { table, column, found }
     }
 }
