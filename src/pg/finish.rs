@@ -72,14 +72,19 @@ impl Work<'_> {
             }
             self.load(data, &columns, pages.as_ref(), staging.as_mut(), done)?;
         }
-        if let Some(staging) = staging {
+        let mut sent = Sent { places: &places, checksum: None };
+        if let Some(mut staging) = staging {
+            if let Some(pages) = pages.as_ref().filter(|_| self.summed()) {
+                progress::phase(progress::Phase::Verifying);
+                sent.checksum = Some(load::read_away(&mut staging, pages, &columns)?);
+            }
             progress::phase(progress::Phase::Finishing);
             staging.finish()?;
         }
         progress::phase(progress::Phase::Verifying);
         // What was kept may have rows that are none any more, and may have been changed: the server is asked for all.
         let by_pages = pages.as_ref().filter(|_| self.resumed.is_none() && (filled_later || self.summed()));
-        let (read_back, checksum) = self.step(|| self.verify(&done.reached, by_pages, &places, &columns))?;
+        let (read_back, checksum) = self.step(|| self.verify(&done.reached, by_pages, &sent, &columns))?;
         progress::phase(progress::Phase::Finishing);
         if checked_later {
             create::add_checks(self.blueprint)?;
@@ -143,7 +148,7 @@ impl Work<'_> {
         &self,
         reached: &Reached,
         by_pages: Option<&load::Target>,
-        places: &[Option<u32>],
+        sent: &Sent<'_>,
         columns: &[LoadColumn],
     ) -> Result<(Option<ReadBack>, Option<Checksum>)> {
         let (target, wanted) = (&self.request.target, self.summed());
@@ -154,14 +159,14 @@ impl Work<'_> {
             }
             None => None,
         };
-        let away = |n: usize| places.get(n).copied().flatten().is_some();
+        let away = |n: usize| sent.places.get(n).copied().flatten().is_some();
         let stored = match &read_back {
             // With a number only, what is elsewhere was counted by those who took it.
             Some(_) if !wanted && (0..self.leaves.len()).any(away) => None,
             Some(read) => {
                 let mut sum = read.checksum;
-                for (_, shard) in self.leaves.iter().enumerate().filter(|(n, _)| away(*n)) {
-                    sum.merge(&load::content(shard, columns, None)?.checksum);
+                if let Some(there) = &sent.checksum {
+                    sum.merge(there);
                 }
                 Some(sum)
             }
@@ -223,6 +228,14 @@ impl Work<'_> {
             checksum: checksum.map(|c| c.to_string()).as_deref(),
         })
     }
+}
+
+/// Rows on other servers.
+struct Sent<'a> {
+    /// Where each shard's are, by its ordinal.
+    places: &'a [Option<u32>],
+    /// As they were read back, where threads could do that.
+    checksum: Option<Checksum>,
 }
 
 /// Portions of a load that is kept when it fails: what a failure costs at most. Assumed.

@@ -170,6 +170,14 @@ impl Feed {
     }
 }
 
+/// The checksum of rows that are whole lines of the section, as the server understands them.
+pub fn checksum_of(rows: &[u8], section: &Section, columns: &[LoadColumn]) -> Result<Checksum> {
+    let mut tee = Tee::new(section, columns, Verify::Checksum)?;
+    tee.see(rows)?;
+    tee.end()?;
+    Ok(tee.checksum)
+}
+
 /// Counts and hashes the rows that pass.
 #[derive(Debug)]
 struct Tee {

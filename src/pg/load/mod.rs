@@ -1,5 +1,6 @@
 //! Rows: reading them for a profile, copying them into the table, and comparing what came out with what went in.
 
+mod away;
 pub mod canonical;
 mod copy;
 mod fill;
@@ -14,6 +15,7 @@ mod shape;
 mod verify;
 mod writer;
 
+pub use away::read_away;
 pub use pages::{ReadBack, read_back};
 pub use pairs::same_values;
 pub use profile::{Wanted, orders, profile};

@@ -37,6 +37,15 @@ impl Answer {
     }
 }
 
+/// What came of a COPY … TO STDOUT.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Took {
+    Rows,
+    /// Not yet.
+    Nothing,
+    End,
+}
+
 pub struct Connection {
     raw: NonNull<pq::PGconn>,
     node: String,
@@ -194,6 +203,38 @@ impl Connection {
                 Some(answer) => return Ok(answer.affected),
                 None => self.wait_for_answer()?,
             }
+        }
+    }
+
+    /// Appends rows of a COPY … TO STDOUT that [`Self::query`] began to `rows`, as far as they have come, until there are `most` bytes.
+    pub fn take(&mut self, most: usize, rows: &mut Vec<u8>) -> Result<Took> {
+        // SAFETY: an open connection; libpq gives a buffer of as many bytes as it says, which is ours to free.
+        unsafe {
+            if pq::PQconsumeInput(self.raw.as_ptr()) == 0 {
+                return Err(self.broken());
+            }
+            let mut took = Took::Nothing;
+            while rows.len() < most {
+                let mut buffer = std::ptr::null_mut();
+                match pq::PQgetCopyData(self.raw.as_ptr(), &raw mut buffer, 1) {
+                    0 => return Ok(took),
+                    -1 => {
+                        // Whether the COPY came to its end.
+                        while self.answer()?.is_none() {
+                            self.wait_for_answer()?;
+                        }
+                        return Ok(Took::End);
+                    }
+                    length if length > 0 => {
+                        let length = usize::try_from(length).unwrap_or(0);
+                        rows.extend_from_slice(std::slice::from_raw_parts(buffer.cast::<u8>(), length));
+                        pq::PQfreemem(buffer.cast());
+                        took = Took::Rows;
+                    }
+                    _ => return Err(self.broken()),
+                }
+            }
+            Ok(took)
         }
     }
 

@@ -7,7 +7,7 @@
 
 use super::held;
 use super::leftovers::sweep;
-use super::libpq::{Answer, Connection};
+use super::libpq::{Answer, Connection, Took};
 use super::model::Model;
 use super::names::Names;
 use super::server::Address;
@@ -96,6 +96,25 @@ impl Staging {
     /// How many rows the nodes took since [`Self::begin_copy`].
     pub fn end_copy(&mut self) -> Result<u64> {
         self.nodes.iter_mut().map(|node| node.connection.end()).sum()
+    }
+
+    /// From now on [`Self::take`] gives the rows that the nodes have, as COPY text with these columns.
+    pub fn begin_reading(&mut self, columns: &[String]) -> Result<()> {
+        let columns: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
+        let shell = quote_table(&self.names.shell);
+        let copy = format!("COPY (SELECT {} FROM {shell}) TO STDOUT", columns.join(", "));
+        all(&mut self.nodes, |_| Some(copy.clone())).map(drop)
+    }
+
+    /// Appends what has come from one node to `rows`, until there are `most` bytes.
+    pub fn take(&mut self, node: usize, most: usize, rows: &mut Vec<u8>) -> Result<Took> {
+        self.nodes.get_mut(node).map_or(Ok(Took::End), |node| node.connection.take(most, rows))
+    }
+
+    /// Waits until one of the nodes that are asked for has something to say, or for a moment.
+    pub fn wait_for_rows(&self, asked: impl Fn(usize) -> bool) -> Result<()> {
+        let asked = self.nodes.iter().enumerate().filter(|(n, _)| asked(*n));
+        Connection::wait_for_any(asked.map(|(_, node)| &node.connection))
     }
 
     /// Keys, indexes and statistics, on all nodes at once; then they commit. The tables stay when this transaction does.
