@@ -22,12 +22,19 @@ restore_with() { echo "SELECT job_id, relation, rows FROM restore_table('public.
 restore=$(restore_with "$keep")
 
 disk=$(tablespace main small)
-if ! (as_root mount -t tmpfs -o size=40m,mode=700,uid="$(id -u "$(server_user)")" foreshard "$disk") 2>/dev/null; then
-    die "a small disk cannot be mounted here"
-fi
+# Where no file system may be mounted, files that may not grow are the full disk; that has no room for rows and none for indexes.
+mounted=no
+if (as_root mount -t tmpfs -o size=40m,mode=700,uid="$(id -u "$(server_user)")" foreshard "$disk") 2>/dev/null; then mounted=yes; fi
+postmaster=$(head -n 1 "$work/main/data/postmaster.pid")
+room() {
+    case $mounted$1 in
+        yes*) as_root mount -o remount,size=$1 "$disk" ;;
+        no40m) as_server prlimit --pid "$postmaster" --fsize=$((16 * 1024 * 1024 + 4096)): ;;
+        *) as_server prlimit --pid "$postmaster" --fsize=unlimited: ;;
+    esac
+}
 sql main "CREATE TABLESPACE small LOCATION '$disk'"
 sql main "SELECT foreshard.add_node('small', tablespace => 'small')" >/dev/null
-room() { as_root mount -o remount,size=$1 "$disk"; }
 
 content() { sql main "SELECT count(*), md5(string_agg(o::text, ',' ORDER BY id)) FROM $1 o"; }
 expected=$(sql main "SELECT count(*), md5(string_agg(o::text, ',' ORDER BY id)) FROM orders o" shop)
@@ -54,15 +61,17 @@ for threads in -1 0; do
     check_match "on a disk that is still full it is kept again" "^$job\\|\\|$kept$" "$(sql main "$(resume "$job")" 2>/dev/null)"
     last=$(sql main "SELECT max(xmin::text::bigint) FROM orders_unfinished_$job")
     # Room for the rows, not for all indexes.
-    room 130m
-    check "with room for the rows the indexes fail" "$job||30000" "$(sql main "$(resume "$job")" 2>"$work/said")"
-    check_match "which goes on with what it had" "NOTICE:  job $job goes on: $kept rows were loaded before" "$(cat "$work/said")"
-    check "and is kept again" "failed|finishing|30000" "$(sql main "SELECT state, phase, rows FROM foreshard.jobs WHERE job_id = $job")"
-    loaded=$(sql main "SELECT max(xmin::text::bigint) FROM orders_unfinished_$job")
+    if [ $mounted = yes ]; then
+        room 130m
+        check "with room for the rows the indexes fail" "$job||30000" "$(sql main "$(resume "$job")" 2>"$work/said")"
+        check_match "which goes on with what it had" "NOTICE:  job $job goes on: $kept rows were loaded before" "$(cat "$work/said")"
+        check "and is kept again" "failed|finishing|30000" "$(sql main "SELECT state, phase, rows FROM foreshard.jobs WHERE job_id = $job")"
+        loaded=$(sql main "SELECT max(xmin::text::bigint) FROM orders_unfinished_$job")
+    fi
     room 400m
     check "with all room it is finished" "$job|orders|30000" "$(sql main "$(resume "$job")" 2>/dev/null)"
     check "the rows of the first call were not loaded again" "$kept" "$(sql main "SELECT count(*) FROM orders WHERE xmin::text::bigint <= $last")"
-    check "nor were those of the second" 30000 "$(sql main "SELECT count(*) FROM orders WHERE xmin::text::bigint <= $loaded")"
+    [ $mounted = no ] || check "nor were those of the second" 30000 "$(sql main "SELECT count(*) FROM orders WHERE xmin::text::bigint <= $loaded")"
     check "all is there" "$expected" "$(content orders)"
     check "and verified" "30000|0|t" "$(verified)"
     check "with its indexes, its reference, its sequence and its column's" "3|1|30000|public.orders_id_seq" "$(sql main "SELECT (SELECT count(*) FROM pg_index WHERE indrelid = 'orders'::regclass AND indisvalid),

@@ -84,13 +84,16 @@ check "a node that is down: nothing on the other" "0 0" "$(schemas)"
 
 # One that has no room: the cause is the node's own.
 as_root mkdir -p "$work/n2/full"
-as_root mount -t tmpfs -o size=4m,mode=777 tmpfs "$work/n2/full"
-as_server mkdir "$work/n2/full/space"
-sql n2 "CREATE TABLESPACE small LOCATION '$work/n2/full/space'"
-sql n2 "GRANT CREATE ON TABLESPACE small TO app; ALTER ROLE app SET default_tablespace = small"
-check_error "no room on a node" '53100.*node "n2".*No space left' main "$restore"
-sql n2 "ALTER ROLE app RESET default_tablespace"
-judge "no room on a node"
+if (as_root mount -t tmpfs -o size=4m,mode=777 tmpfs "$work/n2/full") 2>/dev/null; then
+    as_server mkdir "$work/n2/full/space"
+    sql n2 "CREATE TABLESPACE small LOCATION '$work/n2/full/space'"
+    sql n2 "GRANT CREATE ON TABLESPACE small TO app; ALTER ROLE app SET default_tablespace = small"
+    check_error "no room on a node" '53100.*node "n2".*No space left' main "$restore"
+    sql n2 "ALTER ROLE app RESET default_tablespace"
+    judge "no room on a node"
+else
+    echo "# no file system may be mounted here: a node without room is not tested"
+fi
 
 # Who may: no superuser without a password of their own, none without USAGE, nobody through the server's own trust.
 sql main "CREATE ROLE clerk LOGIN; GRANT pg_read_server_files TO clerk; GRANT USAGE ON SCHEMA foreshard TO clerk; GRANT CREATE ON SCHEMA public TO clerk;
