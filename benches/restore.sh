@@ -5,6 +5,11 @@
 #   partitions   pg_restore -j 2 of the rows into the same partitions, ready-made and bare; then the key, then both indexes at
 #                once; ANALYZE
 #   plain        pg_restore -j 2 into a plain table, its key and indexes by pg_restore; ANALYZE
+# and, where WAYS names them, what nobody who does it so comes below:
+#   unpack       pg_restore of the rows to nowhere: decompression alone
+#   copy         COPY of ready rows, uncompressed, into a plain table
+#   index        the key and both indexes of a plain table that is full, one after the other, with the server's parallel workers
+#   wal          as many bytes as the table and its indexes have, written and synced
 # `narrow` is as pgbench's accounts with a bigint key, `wide` has eight texts; each about a gigabyte as COPY text, with a primary
 # key and two further indexes. Durable, and with these settings: see `conf` below. The last lines are medians and ratios.
 #   RUNS=5 MEGABYTES=1024 TABLES="narrow wide" FORMATS="c d" WAYS="foreshard partitions plain" benches/restore.sh
@@ -16,6 +21,7 @@ runs=${RUNS:-5} megabytes=${MEGABYTES:-1024} ways=${WAYS:-foreshard partitions p
 conf=(--conf "shared_buffers = '1GB'" --conf "maintenance_work_mem = '256MB'" --conf "max_wal_size = '8GB'"
     --conf "checkpoint_timeout = '15min'" --conf "autovacuum = off" --conf "max_parallel_workers = 8")
 work=$(scratch_dir)
+chmod a+x "$work"
 trap 'cluster_remove "$work/main"; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
 backups=${BACKUPS:-$work/backups}
@@ -95,10 +101,28 @@ way_plain() {
     sql -d target -c "ANALYZE $table"
 }
 
+way_unpack() { pg_restore --data-only -t "$1" -f - "$(archive "$1" "$2")" >/dev/null; }
+prepare_copy() {
+    [ -e "$work/$1.rows" ] || pg_restore --data-only -t "$1" -f - "$(archive "$1" "$2")" | sed -e '1,/^COPY /d' -e '/^\\\.$/,$d' >"$work/$1.rows"
+    chmod a+r "$work/$1.rows"
+    sql -d target -c "$(definition "$1")"
+    cat "$work/$1.rows" >/dev/null
+}
+way_copy() { sql -d target -c "COPY $1 FROM '$work/$1.rows'"; }
+prepare_index() { prepare_copy "$@"; way_copy "$@"; }
+way_index() {
+    local column
+    sql -d target -c "ALTER TABLE $1 ADD PRIMARY KEY ($(key "$1"))"
+    for column in $(indexed "$1"); do sql -d target -c "CREATE INDEX ON $1 ($column)"; done
+}
+prepare_wal() { prepare_index "$@"; way_index "$@"; sql -d target -c "SELECT pg_total_relation_size('$1') / 1048576" >"$work/size"; }
+way_wal() { dd if=/dev/zero of="$work/wal" bs=1M count="$(cat "$work/size")" conv=fdatasync 2>/dev/null; rm "$work/wal"; }
+
 one() {
     local way=$1 table=$2 format=$3 begun ended lsn before
     sql -c "DROP DATABASE IF EXISTS target" -c "CREATE DATABASE target"
     [ "$way" != foreshard ] || sql -d target -c "CREATE EXTENSION foreshard"
+    [ "$(type -t "prepare_$way")" != function ] || "prepare_$way" "$table" "$format" >/dev/null
     sql -c "CHECKPOINT"
     sync
     lsn=$(sql -c "SELECT pg_current_wal_insert_lsn()") before=$(ticks) begun=$(date +%s%N)

@@ -72,11 +72,11 @@ impl Work<'_> {
             }
             self.load(data, &columns, pages.as_ref(), staging.as_mut(), done)?;
         }
-        let mut sent = Sent { places: &places, checksum: None };
+        let mut sent = Sent { places: &places, checksum: None, statistics: None };
         if let Some(mut staging) = staging {
             if let Some(pages) = pages.as_ref().filter(|_| self.summed()) {
                 progress::phase(progress::Phase::Verifying);
-                sent.checksum = Some(load::read_away(&mut staging, pages, &columns)?);
+                self.read_away(&mut staging, pages, &columns, &mut sent)?;
             }
             progress::phase(progress::Phase::Finishing);
             staging.finish()?;
@@ -84,7 +84,7 @@ impl Work<'_> {
         progress::phase(progress::Phase::Verifying);
         // What was kept may have rows that are none any more, and may have been changed: the server is asked for all.
         let by_pages = pages.as_ref().filter(|_| self.resumed.is_none() && (filled_later || self.summed()));
-        let (read_back, checksum) = self.step(|| self.verify(&done.reached, by_pages, &sent, &columns))?;
+        let (read_back, checksum) = self.step(|| self.verify(&done.reached, by_pages, &mut sent, &columns))?;
         progress::phase(progress::Phase::Finishing);
         if checked_later {
             create::add_checks(self.blueprint)?;
@@ -143,18 +143,49 @@ impl Work<'_> {
         self.request.config.verify == Verify::Checksum
     }
 
+    /// Reads back what nodes took. Their shards' statistics are made with those of the shards here.
+    fn read_away(
+        &self,
+        staging: &mut Staging,
+        pages: &load::Target,
+        columns: &[LoadColumn],
+        sent: &mut Sent<'_>,
+    ) -> Result<()> {
+        let mut leaves = pages.leaves.clone();
+        let mut numbers = Vec::new();
+        for ((ordinal, shard), place) in (0..).zip(self.leaves).zip(sent.places) {
+            numbers.push(place.is_some().then_some(leaves.len()));
+            if place.is_some() {
+                leaves.push((ordinal, ledger::require_oid(shard)?));
+            }
+        }
+        let mut statistics = Gathering::of(catalog::require_table(&self.request.target)?, &leaves, columns)?;
+        sent.checksum = Some(load::read_away(staging, pages, columns, &numbers, &mut statistics)?);
+        if let Some(statistics) = &mut statistics {
+            for (ordinal, blocks) in staging.blocks()? {
+                let number = usize::try_from(ordinal).ok().and_then(|n| numbers.get(n).copied()).flatten();
+                number.into_iter().for_each(|number| statistics.measured(number, blocks));
+            }
+        }
+        sent.statistics = statistics;
+        Ok(())
+    }
+
     /// Reads the rows back, on their pages or by the server, and compares them with what passed; gives the checksum that the ledger keeps.
     fn verify(
         &self,
         reached: &Reached,
         by_pages: Option<&load::Target>,
-        sent: &Sent<'_>,
+        sent: &mut Sent<'_>,
         columns: &[LoadColumn],
     ) -> Result<(Option<ReadBack>, Option<Checksum>)> {
         let (target, wanted) = (&self.request.target, self.summed());
         let read_back = match by_pages {
             Some(pages) => {
-                let statistics = Gathering::of(catalog::require_table(target)?, &pages.leaves, columns)?;
+                let statistics = match sent.places {
+                    [] => Gathering::of(catalog::require_table(target)?, &pages.leaves, columns)?,
+                    _ => sent.statistics.take(),
+                };
                 Some(load::read_back(&pages.leaves, pages.shape(), columns, statistics)?)
             }
             None => None,
@@ -236,6 +267,8 @@ struct Sent<'a> {
     places: &'a [Option<u32>],
     /// As they were read back, where threads could do that.
     checksum: Option<Checksum>,
+    /// Of all shards, as far as they are known by then.
+    statistics: Option<Gathering>,
 }
 
 /// Portions of a load that is kept when it fails: what a failure costs at most. Assumed.

@@ -186,7 +186,9 @@ fn forget_dropped() -> Result<()> {
     Ok(())
 }
 
-fn require_oid(name: &TableName) -> Result<pg_sys::Oid> {
+/// # Errors
+/// XX000 for what this transaction has made and is not there.
+pub fn require_oid(name: &TableName) -> Result<pg_sys::Oid> {
     catalog::relation_oid(name)?.ok_or_else(|| {
         Problem::new("XX000", format!("{} is not there after it was created", ffi::quote_table(name))).into()
     })

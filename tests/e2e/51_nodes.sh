@@ -98,6 +98,14 @@ levels='{"query_log": "off", "method": "hash", "shard_key": ["w"], "shard_count"
 sql main "CREATE TABLE few AS TABLE lines WITH NO DATA; INSERT INTO few SELECT * FROM lines WHERE o < 4000" shop
 on main pg_dump -Fc -d shop -t few -f "$(backups main)/few.dump"
 check "two levels" 39999 "$(sql main "$quiet; SELECT rows FROM restore_table('public.levels', '$(backups main)/few.dump', '{\"source\": \"public.few\", ${levels#\{}')")"
+# Statistics are made of the rows that were read back: the same as ANALYZE makes of so few rows, which it samples all.
+statistics() { sql main "SELECT tablename, attname, inherited, null_frac, avg_width, n_distinct, most_common_vals, most_common_freqs, histogram_bounds,
+        CASE WHEN NOT inherited THEN correlation END FROM pg_stats WHERE tablename LIKE 'levels%' ORDER BY 1, 2, 3;
+    SELECT relname, reltuples, CASE WHEN relkind = 'f' THEN relpages END FROM pg_class WHERE relname LIKE 'levels%' AND relkind IN ('f', 'r') ORDER BY 1"; }
+made=$(statistics)
+check "two levels: statistics of the table, its parts and its shards" "$((8 * (1 + 4 + 8)))" "$(sql main "SELECT count(*) FROM pg_stats WHERE tablename LIKE 'levels%'")"
+sql main "ANALYZE levels"
+check "two levels: as ANALYZE makes them" "$(statistics | grep -v '^levels|.*|t|')" "$(grep -v '^levels|.*|t|' <<<"$made")"
 check "two levels: contents" "$(contents few shop)" "$(contents levels)"
 check "two levels: belong" "39999|0|t" "$(sql main "SELECT sum(rows), sum(misplaced_rows), bool_and(ok) FROM foreshard.verify_table('levels')")"
 on main psql -Xq -d shop -c "\\copy few (w, o, n, item, amount, at, note) TO '$(backups main)/few.csv' CSV"

@@ -68,6 +68,19 @@ impl Filler {
     /// # Errors
     /// A row that is longer than COPY takes.
     pub fn rows(&mut self, chunk: &[u8], full: &mut impl FnMut(Filled)) -> Result<Report, RowError> {
+        self.each(chunk, full, &mut |_, _, _, _| {})
+    }
+
+    /// The same; `seen` is told the shard, the number in the chunk and the values of each row that is understood.
+    ///
+    /// # Errors
+    /// As [`Self::rows`].
+    pub fn each(
+        &mut self,
+        chunk: &[u8],
+        full: &mut impl FnMut(Filled),
+        seen: &mut impl FnMut(u32, u64, &Shape, &Values),
+    ) -> Result<Report, RowError> {
         let mut report = Report::default();
         let Self { shape, router, key, fields, reader, values, pages, places } = self;
         let mut away: Vec<Vec<u8>> = Vec::new();
@@ -85,6 +98,7 @@ impl Filler {
                     let rows = away.get_mut(place)?;
                     rows.extend_from_slice(row.line());
                     rows.push(b'\n');
+                    seen(shard, report.rows, shape, values);
                     return Some(values.hash());
                 }
                 if shape.length(values) > LONGEST {
@@ -98,6 +112,7 @@ impl Filler {
                     full(Filled { shard, page: page.replace(Page::default())? });
                     shape.add(values, page.as_mut()?)?;
                 }
+                seen(shard, report.rows, shape, values);
                 Some(values.hash())
             };
             match { understood }() {

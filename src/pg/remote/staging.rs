@@ -117,6 +117,25 @@ impl Staging {
         Connection::wait_for_any(asked.map(|(_, node)| &node.connection))
     }
 
+    /// The blocks of each shard on the nodes, by its ordinal.
+    pub fn blocks(&mut self) -> Result<Vec<(u32, u32)>> {
+        let Self { names, nodes, .. } = self;
+        let answers = all(nodes, |node| {
+            let size = |ordinal: &u32| {
+                let shard = quote_literal(&quote_table(&names.shard(*ordinal)));
+                format!(
+                    "pg_catalog.pg_relation_size({shard}) / pg_catalog.current_setting('block_size')::pg_catalog.int4"
+                )
+            };
+            Some(format!("SELECT {}", node.shards.iter().map(size).collect::<Vec<_>>().join(", ")))
+        })?;
+        let of_node = |(node, answer): (&Node, &Answer)| {
+            let size = |(n, ordinal): (usize, &u32)| Some((*ordinal, answer.first(n)?.parse().ok()?));
+            node.shards.iter().enumerate().filter_map(size).collect::<Vec<_>>()
+        };
+        Ok(nodes.iter().zip(&answers).flat_map(of_node).collect())
+    }
+
     /// Keys, indexes and statistics, on all nodes at once; then they commit. The tables stay when this transaction does.
     pub fn finish(mut self) -> Result<()> {
         let Self { names, model, key, nodes, .. } = &mut self;

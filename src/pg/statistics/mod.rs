@@ -74,6 +74,8 @@ struct Sampled {
     rows: u64,
     /// Leaves of which not all rows have come.
     waiting: usize,
+    /// Its size, where that is not to be seen here.
+    blocks: Option<u32>,
 }
 
 #[derive(Debug)]
@@ -109,7 +111,7 @@ impl Gathering {
         let waiting: Vec<usize> = (0..tables.len()).map(|n| if leaves.contains(&n) { 1 } else { below(n) }).collect();
         let sampled = |(table, waiting): (Table, usize)| {
             let sample = Some(Sample::new(table.sampled()));
-            Sampled { table, sample, rows: 0, waiting }
+            Sampled { table, sample, rows: 0, waiting, blocks: None }
         };
         // As much as the keys of an index may take.
         let most = super::ffi::maintenance_memory();
@@ -122,6 +124,13 @@ impl Gathering {
         let table = *self.leaves.get(leaf)?;
         let limit = self.tables.get(table)?.sample.as_ref().filter(|_| !self.given_up)?.limit();
         Some(Draw { table: u32::try_from(table).ok()?, limit })
+    }
+
+    /// The size of a leaf on another server.
+    pub fn measured(&mut self, leaf: usize, blocks: u32) {
+        if let Some(table) = self.leaves.get(leaf).and_then(|n| self.tables.get_mut(*n)) {
+            table.blocks = Some(blocks);
+        }
     }
 
     /// Rows of a leaf, and those of them that were drawn.
@@ -210,7 +219,7 @@ impl Gathering {
         if self.given_up || columns::need_server(&oids)? {
             return analyze(target, &[]);
         }
-        self.tables.iter().for_each(|table| store::relation(table.table.oid, table.rows));
+        self.tables.iter().for_each(|table| store::relation(table.table.oid, table.rows, table.blocks));
         let others = self.attributes.iter().zip(self.how.iter()).filter(|(_, how)| how.is_none());
         let others: Vec<&str> = others.map(|(attribute, _)| attribute.name.as_str()).collect();
         pgrx::debug1!(

@@ -157,8 +157,8 @@ unsafe fn array(type_oid: pg_sys::Oid, mut datums: Vec<pg_sys::Datum>) -> pg_sys
     }
 }
 
-/// The sizes of a table and its indexes, and that it was analyzed, so that autovacuum need not.
-pub fn relation(table: pg_sys::Oid, rows: u64) {
+/// The sizes of a table and its indexes, and that it was analyzed, so that autovacuum need not. `blocks`: of a table on another server.
+pub fn relation(table: pg_sys::Oid, rows: u64, blocks: Option<u32>) {
     let rows = rows as f64;
     // SAFETY: a relation of this transaction, opened and closed here; its indexes as well, whose numbers are copied from the list.
     unsafe {
@@ -168,10 +168,11 @@ pub fn relation(table: pg_sys::Oid, rows: u64) {
         let stored = (*(*relation).rd_rel).relkind as u8 == pg_sys::RELKIND_RELATION;
         let indexes = pgrx::PgList::<pg_sys::Oid>::from_pg(pg_sys::RelationGetIndexList(relation));
         let indexes: Vec<pg_sys::Oid> = indexes.iter_oid().collect();
+        let elsewhere = blocks.is_some();
         let blocks = if stored {
             pg_sys::RelationGetNumberOfBlocksInFork(relation, pg_sys::ForkNumber::MAIN_FORKNUM)
         } else {
-            u32::MAX
+            blocks.unwrap_or(u32::MAX)
         };
         compat::update_size(relation, blocks, rows, !indexes.is_empty());
         for index in indexes.into_iter().filter(|_| stored) {
@@ -183,7 +184,7 @@ pub fn relation(table: pg_sys::Oid, rows: u64) {
             }
             pg_sys::index_close(index, pg_sys::NoLock as i32);
         }
-        compat::report_analyze(relation, if stored { rows as i64 } else { 0 });
+        compat::report_analyze(relation, if stored || elsewhere { rows as i64 } else { 0 });
         pg_sys::table_close(relation, pg_sys::NoLock as i32);
     }
 }
