@@ -79,10 +79,10 @@ CREATE FUNCTION foreshard.remove_node(name pg_catalog.text) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'remove_node_wrapper';
 COMMENT ON FUNCTION foreshard.remove_node(pg_catalog.text) IS 'forgets a node that has no shards';
 
-CREATE FUNCTION foreshard.sweep_nodes()
+CREATE FUNCTION foreshard.sweep_nodes("all" pg_catalog.bool DEFAULT false)
 RETURNS TABLE (node pg_catalog.text, target pg_catalog.text, relation pg_catalog.text, bytes pg_catalog.int8)
-LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sweep_nodes_wrapper';
-COMMENT ON FUNCTION foreshard.sweep_nodes() IS
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sweep_nodes_wrapper';
+COMMENT ON FUNCTION foreshard.sweep_nodes(pg_catalog.bool) IS
     'drops on all nodes the shards of tables that are not in this database any more: one row for each table on each node';
 
 CREATE FUNCTION foreshard.calibrate(node pg_catalog.text, config pg_catalog.jsonb DEFAULT '{}')

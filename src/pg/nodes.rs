@@ -302,14 +302,24 @@ pub fn remove(name: &str) -> Result<()> {
 }
 
 /// Drops on all nodes that are other servers what this database does not use any more; each with the node's name. It takes the right
-/// to change nodes.
-pub fn sweep() -> Result<Vec<(String, Swept)>> {
+/// to change nodes. `all`: also what another server with this one's identity has made.
+///
+/// # Errors
+/// 0A000 under a snapshot that does not see what others commit: it would not see what is in use.
+pub fn sweep(all: bool) -> Result<Vec<(String, Swept)>> {
+    // SAFETY: reads the transaction's isolation level.
+    if unsafe { pgrx::pg_sys::XactIsoLevel } > pgrx::pg_sys::XACT_READ_COMMITTED as i32 {
+        return Err(Problem::new("0A000", "nodes can be swept in READ COMMITTED transactions only")
+            .detail("Tables that others restore meanwhile would not be seen, and be taken for unused ones.")
+            .hint("SET TRANSACTION ISOLATION LEVEL READ COMMITTED;")
+            .into());
+    }
     Spi::run("LOCK TABLE foreshard._nodes IN SHARE ROW EXCLUSIVE MODE")?;
     let mut swept = Vec::new();
     for node in registered()? {
         if let Location::Server(server) = &node.location {
             let mut connection = Connection::open(&node.name, &Address::of_server(server)?)?;
-            swept.extend(sweep_unused(&mut connection)?.into_iter().map(|table| (node.name.clone(), table)));
+            swept.extend(sweep_unused(&mut connection, all)?.into_iter().map(|table| (node.name.clone(), table)));
         }
     }
     Ok(swept)

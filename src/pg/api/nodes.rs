@@ -57,10 +57,11 @@ fn remove_node(name: &str) {
 }
 
 #[pg_extern(sql = false)]
-fn sweep_nodes()
--> TableIterator<'static, (name!(node, String), name!(target, String), name!(relation, String), name!(bytes, i64))> {
+fn sweep_nodes(
+    all: bool,
+) -> TableIterator<'static, (name!(node, String), name!(target, String), name!(relation, String), name!(bytes, i64))> {
     let _session = Session::begin();
-    match nodes::sweep() {
+    match nodes::sweep(all) {
         Ok(swept) => TableIterator::new(swept.into_iter().map(|(node, t)| (node, t.target, t.name, t.bytes))),
         Err(error) => error.raise("sweeping nodes"),
     }

@@ -1,10 +1,10 @@
 //! Tables on a node that a restore made whose transaction failed here before it could drop them.
 //!
 //! The shells carry the number of that transaction, and this server knows what became of it: no record has to be written, and none
-//! can be lost.
+//! can be lost. What another server has made, of which this one is a copy, is not looked at: it may be in use there.
 
 use super::libpq::Connection;
-use super::names::{Mark, schema};
+use super::names::{Mark, schema, this_server};
 use crate::pg::error::Result;
 use crate::pg::ffi::{self, quote_ident, quote_literal};
 use pgrx::prelude::*;
@@ -13,7 +13,7 @@ use pgrx::prelude::*;
 pub fn sweep(connection: &mut Connection) -> Result<usize> {
     let mut dropped = 0;
     for shell in shells(connection)? {
-        if failed(shell.mark.transaction)? {
+        if shell.is_ours() && failed(shell.mark.transaction)? {
             connection.query(&format!("DROP TABLE IF EXISTS {}", shell.name))?;
             dropped += 1;
         }
@@ -34,13 +34,22 @@ pub struct Swept {
     pub bytes: i64,
 }
 
-/// Drops on a node also what no table here refers to any more: the shards of tables that were dropped.
-pub fn sweep_unused(connection: &mut Connection) -> Result<Vec<Swept>> {
+/// Drops on a node also what no table here refers to any more: the shards of tables that were dropped. What this server's original, or a
+/// copy of it, has made goes only where `all` says so.
+pub fn sweep_unused(connection: &mut Connection, all: bool) -> Result<Vec<Swept>> {
     let mut swept = Vec::new();
     for shell in shells(connection)? {
         let state = state_of(shell.mark.transaction)?;
         // One that is too old to be known has ended.
         if state.as_deref() == Some("in progress") || is_used(&shell.table)? {
+            continue;
+        }
+        if !all && !shell.is_ours() {
+            pgrx::notice!(
+                "node \"{}\": {} was made by another server with this one's identity, and is left",
+                connection.node(),
+                shell.name
+            );
             continue;
         }
         connection.query(&format!("DROP TABLE IF EXISTS {}", shell.name))?;
@@ -80,6 +89,12 @@ struct Shell {
     /// Of all its shards.
     bytes: i64,
     mark: Mark,
+}
+
+impl Shell {
+    fn is_ours(&self) -> bool {
+        self.mark.server == this_server()
+    }
 }
 
 fn shells(connection: &mut Connection) -> Result<Vec<Shell>> {

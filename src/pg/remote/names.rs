@@ -6,9 +6,12 @@
 #![allow(unsafe_code)]
 
 use crate::pg::create::{part_name, shard_name};
+use crate::pg::ffi;
+use foreshard_core::backup::checksum::RowHasher;
 use foreshard_core::model::TableName;
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
+use std::os::unix::fs::MetadataExt;
 
 /// Of one table on all nodes.
 #[derive(Debug, Clone)]
@@ -25,6 +28,8 @@ pub struct Mark {
     pub foreshard: String,
     /// The transaction there that made it.
     pub transaction: u64,
+    /// See [`this_server`]: numbers of transactions mean nothing to a copy of a server.
+    pub server: String,
 }
 
 impl Names {
@@ -46,9 +51,18 @@ impl Names {
     }
 
     pub fn mark(&self) -> String {
-        let mark = Mark { foreshard: self.target.to_string(), transaction: self.xid };
+        let mark = Mark { foreshard: self.target.to_string(), transaction: self.xid, server: this_server() };
         serde_json::to_string(&mark).unwrap_or_default()
     }
+}
+
+/// Tells this server from its copies, which have its system identifier and its databases' numbers: by the machine, and the place of its files there.
+pub fn this_server() -> String {
+    let directory = ffi::data_directory();
+    let place = std::fs::metadata(&directory).map(|meta| format!("{} {}", meta.dev(), meta.ino())).unwrap_or_default();
+    let machine = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let parts = [machine.trim(), &directory, &place];
+    format!("{:016x}", RowHasher::new().hash(parts.iter().map(|part| Some(part.as_bytes()))) as u64)
 }
 
 /// The schema on every node that holds this database's shards, and nobody else's.
