@@ -5,8 +5,14 @@
 . "$(dirname -- "$0")/lib.sh"
 . "$(dirname -- "$0")/victim.sh"
 
-rows=${ROWS:-300000}
-server main --preload pg_stat_statements --conf "synchronous_commit = on" --conf "autovacuum = off"
+rows=300000
+# A blow needs a restore that is under way: pg_restore rests twice while it gives the rows, after more than half of them and near their end.
+cat >"$work/pg_restore" <<SH
+#!/usr/bin/env bash
+exec cat < <("$(pg_bindir)/pg_restore" "\$@" | { head -c 8000000; sleep 0.7; head -c 4000000; sleep 0.7; cat; })
+SH
+chmod 755 "$work/pg_restore"
+server main --preload pg_stat_statements --conf "synchronous_commit = on" --conf "autovacuum = off" --conf "foreshard.pg_restore = '$work/pg_restore'"
 sql main "CREATE DATABASE shop"
 sql main "CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, note text); CREATE INDEX ON orders (note);
     INSERT INTO orders SELECT n, n % 9973, md5(n::text) FROM generate_series(1, $rows) n" shop
