@@ -6,10 +6,10 @@
 . "$(dirname -- "$0")/victim.sh"
 
 rows=300000
-# A blow needs a restore that is under way: pg_restore rests twice while it gives the rows, after more than half of them and near their end.
+# A blow needs a restore that is under way: pg_restore gives the rows slowly, 13 MB in two seconds.
 cat >"$work/pg_restore" <<SH
 #!/usr/bin/env bash
-exec cat < <("$(pg_bindir)/pg_restore" "\$@" | { head -c 8000000; sleep 0.7; head -c 4000000; sleep 0.7; cat; })
+exec cat < <("$(pg_bindir)/pg_restore" "\$@" | { for _ in \$(seq 13); do head -c 1000000; sleep 0.15; done; cat; })
 SH
 chmod 755 "$work/pg_restore"
 server main --preload pg_stat_statements --conf "synchronous_commit = on" --conf "autovacuum = off" --conf "foreshard.pg_restore = '$work/pg_restore'"
