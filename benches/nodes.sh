@@ -69,7 +69,7 @@ for round in $(seq "$runs"); do
     note load_rows_per_second "$(awk -v r="$rows" '{ print r / $1 }' "$work/phase")"
     # The same rows, cut by hand.
     for node in "${nodes[@]}"; do
-        shell=$(sql $node "SELECT oid::regclass FROM pg_class WHERE relkind = 'p' AND NOT relispartition LIMIT 1" shards)
+        shell=$(sql $node "SELECT oid::regclass FROM pg_class WHERE relkind = 'p' AND NOT relispartition AND relname <> 'bare'" shards)
         [ -e "$work/$node.rows" ] || sql $node "COPY (SELECT * FROM $shell) TO STDOUT" shards >"$work/$node.rows"
         sql $node "SET client_min_messages = error; DROP TABLE IF EXISTS bare; CREATE TABLE bare (LIKE $shell) PARTITION BY HASH (id)" shards
         sql $node "SELECT format('CREATE TABLE bare_%s PARTITION OF bare %s;', row_number() OVER (), pg_get_expr(c.relpartbound, c.oid)) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = '$shell'::regclass" shards |
