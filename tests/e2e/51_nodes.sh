@@ -118,6 +118,19 @@ on main psql -Xq -d shop -c "\\copy few (w, o, n, item, amount, at, note) TO '$(
 check "rows of a file" "$(contents few shop)" "$(sql main "$quiet; CREATE TABLE model (LIKE lines INCLUDING ALL); SELECT rows FROM restore_table('public.filed', '$(backups main)/few.csv',
     '{\"format\": \"csv\", \"like\": \"public.model\", \"copy\": {\"columns\": [\"w\", \"o\", \"n\", \"item\", \"amount\", \"at\", \"note\"]}, ${config#\{}')" >/dev/null; contents filed)"
 
+# Texts of a file mean on the nodes what they mean to the caller.
+cat >"$(backups main)/times.csv" <<'CSV'
+1,02.03.2024 04:05:06,01.02.2024
+2,31.12.2023 23:59:59,31.12.2023
+3,04.07.2024 00:00:00,04.07.2024
+CSV
+sql main "CREATE TABLE times (k int, at timestamptz, day date)"
+for verify in checksum count; do
+    check "times without a zone, days before months, verified by $verify" "1 2024-03-02 09:05:06+00 2024-02-01,2 2024-01-01 04:59:59+00 2023-12-31,3 2024-07-04 04:00:00+00 2024-07-04" "$(sql main "$quiet; SET timezone = 'America/New_York'; SET datestyle = 'German, DMY';
+        SELECT rows FROM restore_table('public.timed', '$(backups main)/times.csv', '{\"format\": \"csv\", \"like\": \"public.times\", \"verify\": \"$verify\", \"query_log\": \"off\", \"method\": \"hash\", \"shard_key\": [\"k\"], \"shard_count\": 3, \"nodes\": [\"n1\", \"n2\"]}')" >/dev/null
+        sql main "SET timezone = 'UTC'; SELECT string_agg(concat_ws(' ', k, at, day), ',' ORDER BY k) FROM timed; DROP TABLE timed")"
+done
+
 # A node in use stays; one without shards goes.
 check_error "a node in use" '55006' main "SELECT foreshard.remove_node('n1')"
 # No secret anywhere.

@@ -33,7 +33,7 @@ pub fn commit(nodes: Vec<Node>, shell: &TableName) -> Result<()> {
     HELD.lock().push(Held { nodes, shell: shell.clone(), within });
     // Taken out while it works, which may end with an ERROR of its own; what is not put back is swept by whoever comes next.
     let Some(mut held) = HELD.lock().pop() else { return Ok(()) };
-    let outcome = all(&mut held.nodes, |_| Some("COMMIT".to_owned()));
+    let outcome = all(&mut held.nodes, |_| "COMMIT".to_owned());
     HELD.lock().push(held);
     outcome.map(drop)
 }

@@ -18,10 +18,11 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(50);
 /// For a server that does not say `connect_timeout`: a node that does not answer must not hold up a restore for minutes.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// What texts mean does not depend on how a node was set up; and a node that works for nobody stops within a second.
-const SESSION: &str = "SET search_path = pg_catalog; SET timezone = 'UTC'; SET datestyle = 'ISO, YMD'; SET intervalstyle = 'postgres';
-    SET extra_float_digits = 3; SET bytea_output = 'hex'; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0;
-    SET client_min_messages = warning; SET client_connection_check_interval = '1s'";
+/// By what texts of values are written and read, whatever a node was set up with.
+pub const TEXTS: [(&str, &str); 3] = [("timezone", "UTC"), ("datestyle", "ISO, YMD"), ("intervalstyle", "postgres")];
+/// What else does not depend on how a node was set up; and a node that works for nobody stops within a second.
+const SESSION: &str = "SET search_path = pg_catalog; SET extra_float_digits = 3; SET bytea_output = 'hex'; SET statement_timeout = 0;
+    SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning; SET client_connection_check_interval = '1s'";
 
 /// What a statement gave: rows of texts, and how many rows it changed.
 #[derive(Debug, Clone, Default)]
@@ -106,7 +107,8 @@ impl Connection {
             pq::PQsetNoticeProcessor(raw.as_ptr(), Some(ignore), std::ptr::null_mut());
             pq::PQsetnonblocking(raw.as_ptr(), 1);
         }
-        connection.query(SESSION)?;
+        let texts: String = TEXTS.iter().map(|(name, value)| format!("; SET {name} = '{value}'")).collect();
+        connection.query(&format!("{SESSION}{texts}"))?;
         Ok(connection)
     }
 

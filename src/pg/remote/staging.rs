@@ -7,10 +7,11 @@
 
 use super::held;
 use super::leftovers::sweep;
-use super::libpq::{Answer, Connection, Took};
+use super::libpq::{Answer, Connection, TEXTS, Took};
 use super::model::Model;
 use super::names::Names;
 use super::server::Address;
+use crate::pg::catalog;
 use crate::pg::create::{Blueprint, bound_clause};
 use crate::pg::error::Result;
 use crate::pg::ffi::{quote_ident, quote_literal, quote_table};
@@ -65,7 +66,7 @@ impl Staging {
         let mut staging = Self { names, model, key: layout.columns().cloned().collect(), nodes, places };
         let parts = if layout.within.is_some() { layout.parts() } else { Vec::new() };
         let Self { names, model, nodes, .. } = &mut staging;
-        all(nodes, |node| Some(create(names, model, layout, &parts, &node.shards)))?;
+        all(nodes, |node| create(names, model, layout, &parts, &node.shards))?;
         Ok(Some(staging))
     }
 
@@ -78,11 +79,16 @@ impl Staging {
         self.nodes.len()
     }
 
-    /// From now on [`Self::put`] takes rows as COPY text, with these columns.
+    /// From now on [`Self::put`] takes rows as COPY text, with these columns. Texts mean there what they mean here now: a file of rows
+    /// may have points in time without a zone, or days before months.
     pub fn begin_copy(&mut self, columns: &[String]) -> Result<()> {
         let columns: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
-        let copy = format!("COPY {} ({}) FROM STDIN", quote_table(&self.names.shell), columns.join(", "));
-        all(&mut self.nodes, |_| Some(copy.clone())).map(drop)
+        let mut copy = String::new();
+        for (name, _) in TEXTS {
+            copy += &format!("SET LOCAL {name} = {}; ", quote_literal(&catalog::setting(name)?));
+        }
+        copy += &format!("COPY {} ({}) FROM STDIN", quote_table(&self.names.shell), columns.join(", "));
+        all(&mut self.nodes, |_| copy.clone()).map(drop)
     }
 
     /// Rows of one node's shards.
@@ -102,8 +108,9 @@ impl Staging {
     pub fn begin_reading(&mut self, columns: &[String]) -> Result<()> {
         let columns: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
         let shell = quote_table(&self.names.shell);
-        let copy = format!("COPY (SELECT {} FROM {shell}) TO STDOUT", columns.join(", "));
-        all(&mut self.nodes, |_| Some(copy.clone())).map(drop)
+        let session: String = TEXTS.iter().map(|(name, value)| format!("SET LOCAL {name} = '{value}'; ")).collect();
+        let copy = format!("{session}COPY (SELECT {} FROM {shell}) TO STDOUT", columns.join(", "));
+        all(&mut self.nodes, |_| copy.clone()).map(drop)
     }
 
     /// Appends what has come from one node to `rows`, until there are `most` bytes.
@@ -127,7 +134,7 @@ impl Staging {
                     "pg_catalog.pg_relation_size({shard}) / pg_catalog.current_setting('block_size')::pg_catalog.int4"
                 )
             };
-            Some(format!("SELECT {}", node.shards.iter().map(size).collect::<Vec<_>>().join(", ")))
+            format!("SELECT {}", node.shards.iter().map(size).collect::<Vec<_>>().join(", "))
         })?;
         let of_node = |(node, answer): (&Node, &Answer)| {
             let size = |(n, ordinal): (usize, &u32)| Some((*ordinal, answer.first(n)?.parse().ok()?));
@@ -144,7 +151,7 @@ impl Staging {
             let shards: Vec<TableName> = node.shards.iter().map(|ordinal| names.shard(*ordinal)).collect();
             let mut statements = model.indexes(key, &shell, &shards);
             statements.push(format!("ANALYZE {}", quote_table(&shell)));
-            Some(statements.join(";\n"))
+            statements.join(";\n")
         })?;
         held::commit(self.nodes, &shell)
     }
@@ -184,14 +191,12 @@ fn create(names: &Names, model: &Model, layout: &Layout, parts: &[Part<'_>], sha
 }
 
 /// Runs on each node what is made for it, on all at once; the answers in the nodes' order.
-pub fn all(nodes: &mut [Node], sql: impl Fn(&Node) -> Option<String>) -> Result<Vec<Answer>> {
-    let mut waiting = Vec::new();
-    for (place, node) in nodes.iter_mut().enumerate() {
-        if let Some(sql) = sql(node) {
-            node.connection.send(&sql)?;
-            waiting.push(place);
-        }
+pub fn all(nodes: &mut [Node], sql: impl Fn(&Node) -> String) -> Result<Vec<Answer>> {
+    for node in nodes.iter_mut() {
+        let sql = sql(node);
+        node.connection.send(&sql)?;
     }
+    let mut waiting: Vec<usize> = (0..nodes.len()).collect();
     let mut answers: Vec<Answer> = nodes.iter().map(|_| Answer::default()).collect();
     while !waiting.is_empty() {
         let mut still = Vec::new();
