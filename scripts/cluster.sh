@@ -4,9 +4,10 @@
 #
 # A server listens on a unix socket in its own directory, which only its user may enter. With --tcp it listens on
 # 127.0.0.1 as well and asks for the password in DIR/password. Durability is off unless --durable: a killed server
-# loses nothing, a killed machine would.
+# loses nothing, a killed machine would. With --network it runs in a network namespace, as on a machine of its own, and
+# listens on an address there.
 #
-#   create DIR [--preload LIST] [--conf 'name = value']... [--conf-file FILE] [--tcp] [--durable]
+#   create DIR [--preload LIST] [--conf 'name = value']... [--conf-file FILE] [--tcp] [--durable] [--network NAMESPACE ADDRESS]
 #   start | stop | kill | restart DIR       kill: SIGKILL to all its processes, as a crash
 #   env DIR                                 export PGHOST=… for libpq clients
 #   tablespace DIR NAME                     makes and prints a directory for CREATE TABLESPACE or add_node
@@ -14,7 +15,7 @@
 . "$(dirname -- "${BASH_SOURCE[0]}")/common.sh"
 
 cluster_create() {
-    local dir=$1 preload="" tcp=no durable=no conf=() bindir user
+    local dir=$1 preload="" tcp=no durable=no network="" address=127.0.0.1 conf=() bindir user
     shift
     while [ $# -gt 0 ]; do
         case $1 in
@@ -23,6 +24,7 @@ cluster_create() {
             --conf-file) conf+=("$(cat "$2")"); shift 2 ;;
             --tcp) tcp=yes; shift ;;
             --durable) durable=yes; shift ;;
+            --network) tcp=yes network=$2 address=$3; shift 3 ;;
             *) die "unknown option of create: $1" ;;
         esac
     done
@@ -41,7 +43,7 @@ cluster_create() {
         --auth-local=trust --auth-host=scram-sha-256 --encoding=UTF8 --locale=C.UTF-8 --no-sync || return
     {
         echo "unix_socket_directories = '$dir/socket'"
-        [ $tcp = yes ] && echo "listen_addresses = '127.0.0.1'" || echo "listen_addresses = ''"
+        [ $tcp = yes ] && echo "listen_addresses = '$address'" || echo "listen_addresses = ''"
         echo "shared_preload_libraries = '$preload'"
         echo "max_connections = 60"
         echo "shared_buffers = '256MB'"
@@ -52,6 +54,10 @@ cluster_create() {
         [ $durable = yes ] || printf '%s\n' "fsync = off" "full_page_writes = off" "synchronous_commit = off"
         [ ${#conf[@]} = 0 ] || printf '%s\n' "${conf[@]}"
     } | as_server tee -a "$dir/data/postgresql.conf" >/dev/null
+    if [ -n "$network" ]; then
+        echo "$network" | as_server tee "$dir/network" >/dev/null
+        echo "host all all samenet scram-sha-256" | as_server tee -a "$dir/data/pg_hba.conf" >/dev/null
+    fi
     # Another process can take a free port before the server does; later starts keep it, as a node's address must be.
     local try
     for try in 1 2 3; do
@@ -75,9 +81,10 @@ free_port() {
 }
 
 cluster_start() {
-    local dir=$1 bindir
+    local dir=$1 bindir where=(as_server)
     bindir=$(pg_bindir) || return
-    as_server "$bindir/pg_ctl" -D "$dir/data" -l "$dir/log" -o "-p $(cat "$dir/port")" -w -t 60 -s start \
+    [ ! -e "$dir/network" ] || where=(as_server_in "$(cat "$dir/network")")
+    "${where[@]}" "$bindir/pg_ctl" -D "$dir/data" -l "$dir/log" -o "-p $(cat "$dir/port")" -w -t 60 -s start \
         >/dev/null 2>&1 </dev/null && return
     tail -n 30 "$dir/log" >&2
     printf 'error: the server in %s did not start\n' "$dir" >&2

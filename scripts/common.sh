@@ -41,6 +41,9 @@ as_server() {
     fi
 }
 
+# The same in a network namespace, which only root may enter.
+as_server_in() { (cd / && as_root ip netns exec "$1" runuser -u "$(server_user)" -- env -u RUST_BACKTRACE "${@:2}"); }
+
 # Runs a command without its output, which is shown only when it fails.
 quietly() {
     local log status=0

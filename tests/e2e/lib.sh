@@ -8,6 +8,7 @@
 #   stop NAME, start NAME, restart NAME, crash NAME
 #   check 'what' EXPECTED ACTUAL;  check_match 'what' PATTERN ACTUAL (a grep -E pattern);  check_error 'what' PATTERN NAME 'SQL' [database]
 #   wait_until SECONDS NAME 'SELECT condition'
+#   far_server NAME [options]       a server on a network of its own, at $(address NAME); cut_off NAME and heal NAME pull its cable and put it back
 # A test that stops before its last line counts as failed, with whatever it had checked until then.
 set -euo pipefail
 . "$(dirname -- "${BASH_SOURCE[0]}")/../../scripts/cluster.sh"
@@ -38,6 +39,7 @@ finish() {
         fi
         cluster_remove "${name%/}"
     done
+    [ ! -e "$work/networks" ] || while read -r name; do as_root ip netns del "$name" || true; done <"$work/networks"
     rm -rf "$work"
     [ -z "${E2E_COUNTS:-}" ] || echo "$passed $failed" >>"$E2E_COUNTS"
     [ $failed = 0 ] || exit 1
@@ -46,6 +48,28 @@ trap finish EXIT
 trap 'exit 130' INT TERM
 
 server() { cluster_create "$work/$1" "${@:2}"; }
+# Only with a way to make network namespaces: whoever has none is told so, and the test fails.
+far_server() {
+    local namespace="foreshard-$$-$1" cable="fs$$${1: -2}" net
+    net=10.$((200 + $$ % 50)).$(($$ / 50 % 250)).$(($(wc -l 2>/dev/null <"$work/networks" || echo 0) * 4))
+    as_root ip netns add "$namespace"
+    echo "$namespace" >>"$work/networks"
+    as_root ip link add "$cable" type veth peer name cable netns "$namespace"
+    as_root ip addr add "${net%.*}.$((${net##*.} + 1))/30" dev "$cable"
+    as_root ip -n "$namespace" addr add "${net%.*}.$((${net##*.} + 2))/30" dev cable
+    as_root ip link set "$cable" up
+    as_root ip -n "$namespace" link set lo up
+    as_root ip -n "$namespace" link set cable up
+    cluster_create "$work/$1" --network "$namespace" "${net%.*}.$((${net##*.} + 2))" "${@:2}"
+    echo "${net%.*}.$((${net##*.} + 2))" >"$work/$1.address"
+}
+address() { cat "$work/$1.address"; }
+cut_off() { as_root ip -n "$(cat "$work/$1/network")" link set cable down; }
+heal() {
+    as_root ip -n "$(cat "$work/$1/network")" link set cable up
+    local deadline=$((SECONDS + 20))
+    until (exec 3<>"/dev/tcp/$(address "$1")/$(port "$1")") 2>/dev/null || [ $SECONDS -ge $deadline ]; do sleep 0.05; done
+}
 stop() { cluster_stop "$work/$1"; }
 start() { cluster_start "$work/$1"; }
 restart() { cluster_restart "$work/$1"; }
