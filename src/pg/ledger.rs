@@ -229,3 +229,25 @@ pub fn shard_nodes(relation: pg_sys::Oid) -> Result<std::collections::BTreeMap<u
         Ok(nodes)
     })
 }
+
+/// The shards that a table is without: dropped, or detached, one of hash values, whose rows have no other place. Ranges and lists may go
+/// when their time has come.
+pub fn lost_shards(relation: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, Option<String>)>> {
+    Spi::connect(|client| {
+        let rows = client.select(
+            "SELECT s.shard::pg_catalog.oid, s.node FROM foreshard._shards s JOIN foreshard._tables t ON t.relation = s.relation
+             WHERE s.relation = $1::pg_catalog.regclass AND t.method = 'hash' AND coalesce(t.within ->> 'method', 'hash') = 'hash'
+                 AND NOT EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid = s.shard AND c.relispartition)
+             ORDER BY s.ordinal",
+            None,
+            &[relation.into()],
+        )?;
+        let mut lost = Vec::new();
+        for row in rows {
+            if let Some(shard) = row.get::<pg_sys::Oid>(1)? {
+                lost.push((shard, row.get::<String>(2)?));
+            }
+        }
+        Ok(lost)
+    })
+}

@@ -301,7 +301,7 @@ pub fn remove(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// Drops on all nodes that are other servers what this database does not use any more; each with the node's name. It takes the right
+/// Drops on all nodes that are other servers, and can be reached, what this database does not use any more; each with the node's name. It takes the right
 /// to change nodes. `all`: also what another server with this one's identity has made.
 ///
 /// # Errors
@@ -318,7 +318,14 @@ pub fn sweep(all: bool) -> Result<Vec<(String, Swept)>> {
     let mut swept = Vec::new();
     for node in registered()? {
         if let Location::Server(server) = &node.location {
-            let mut connection = Connection::open(&node.name, &Address::of_server(server)?)?;
+            // One that is down must not keep the others from being swept.
+            let mut connection = match Address::of_server(server).and_then(|to| Connection::open(&node.name, &to)) {
+                Ok(connection) => connection,
+                Err(error) => {
+                    error.into_problems().iter().for_each(super::error::warn);
+                    continue;
+                }
+            };
             swept.extend(sweep_unused(&mut connection, all)?.into_iter().map(|table| (node.name.clone(), table)));
         }
     }

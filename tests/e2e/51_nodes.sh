@@ -133,5 +133,16 @@ done
 
 # A node in use stays; one without shards goes.
 check_error "a node in use" '55006' main "SELECT foreshard.remove_node('n1')"
+# A foreign server that is dropped with all that depends on it: the rows are on the node still, but not of the table any more.
+check_error "a server with shards is not dropped by the way" '2BP01.*other objects depend' main "DROP SERVER n3"
+sql main "$quiet; SELECT rows FROM restore_table('public.hashed', '$(backups main)/small.dump', '{\"source\": \"public.small\", ${small#\{}')" >/dev/null
+lost=$(sql main "SELECT count(*) FROM foreshard.shards WHERE relation = 'hashed'::regclass AND node = 'n3'")
+sql main "$quiet; DROP SERVER n3 CASCADE"
+check "verify_table tells the shards that are gone" "$lost|n3|t" "$(sql main "SELECT count(*), min(node), bool_and(rows IS NULL) FROM foreshard.verify_table('hashed') WHERE NOT ok")"
+sql main "DROP TABLE hashed, small"
+check_error "a node without its server" 'foreshard.remove_node forgets a node' main "$quiet; $restore_small"
+check "others are swept all the same" "n1 n2" "$(sql main "$quiet; SELECT string_agg(node, ' ' ORDER BY node) FROM foreshard.sweep_nodes() WHERE target = 'public.hashed'")"
+check "it can be forgotten" "" "$(sql main "DROP TABLE lines, levels, filed; SELECT foreshard.remove_node('n3')")"
+
 # No secret anywhere.
 check "no secret in what is kept" 0 "$(on main pg_dump -d postgres --exclude-table-data=pg_user_mapping -n foreshard | grep -c 'secret of' || true)"

@@ -6,8 +6,8 @@ use crate::pg::{catalog, ledger, load};
 use pgrx::pg_sys;
 use pgrx::prelude::*;
 
-/// shard, node, rows, misplaced rows, checksum
-type ShardRow = (pg_sys::Oid, Option<String>, i64, i64, String, bool);
+/// shard, node, rows, misplaced rows, checksum, all of it as it should be; of a shard that is gone, there are no rows to tell of
+type ShardRow = (pg_sys::Oid, Option<String>, Option<i64>, Option<i64>, Option<String>, bool);
 
 #[pg_extern(sql = false)]
 #[allow(clippy::type_complexity)]
@@ -18,9 +18,9 @@ fn verify_table(
     (
         name!(shard, pg_sys::Oid),
         name!(node, Option<String>),
-        name!(rows, i64),
-        name!(misplaced_rows, i64),
-        name!(checksum, String),
+        name!(rows, Option<i64>),
+        name!(misplaced_rows, Option<i64>),
+        name!(checksum, Option<String>),
         name!(ok, bool),
     ),
 > {
@@ -43,11 +43,13 @@ fn rows(relation: pg_sys::Oid) -> Result<Vec<ShardRow>> {
         found.push((
             oid,
             nodes.get(&oid.to_u32()).cloned(),
-            i64::try_from(content.checksum.rows).unwrap_or(i64::MAX),
-            i64::try_from(content.misplaced).unwrap_or(i64::MAX),
-            content.checksum.to_string(),
+            i64::try_from(content.checksum.rows).ok(),
+            i64::try_from(content.misplaced).ok(),
+            Some(content.checksum.to_string()),
             content.misplaced == 0,
         ));
     }
+    found
+        .extend(ledger::lost_shards(relation)?.into_iter().map(|(shard, node)| (shard, node, None, None, None, false)));
     Ok(found)
 }

@@ -153,7 +153,7 @@ fn facts(server: &str) -> Result<Facts> {
     found.ok_or_else(|| {
         Problem::new("42704", format!("server \"{server}\" does not exist"))
             .hint(if catalog::extension_installed("postgres_fdw").unwrap_or(false) {
-                "Create it with CREATE SERVER … FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '…', dbname '…')."
+                "Create it with CREATE SERVER … FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '…', dbname '…'). A node whose server was renamed needs one of its old name; foreshard.remove_node forgets a node."
             } else {
                 "Start with CREATE EXTENSION postgres_fdw."
             })
