@@ -21,6 +21,7 @@ mod placement;
 pub mod search;
 mod transactions;
 mod whereabouts;
+mod wrapper;
 
 pub use crate::model::profile::TableSize;
 pub use apart::{PairedColumns, paired_columns};
@@ -214,6 +215,8 @@ fn assemble(
     let mut all_notes = input.notes.clone();
     all_notes.extend(wishes);
     all_notes.extend(notes::of_choice(subject, candidate, input));
+    let row_bytes = input.profile.filter(|p| p.rows > 0).map(|p| p.text_bytes / p.rows);
+    let wrapper = wrapper::options(input, &layout, row_bytes, &described.tables);
     let plan = Plan {
         version: VERSION,
         target: input.target.clone(),
@@ -229,6 +232,7 @@ fn assemble(
         layout,
         count,
         placement: Some(placement),
+        wrapper,
         forecast: input.outlook.cloned(),
         next_split,
         notes: all_notes,

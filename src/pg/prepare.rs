@@ -56,6 +56,7 @@ impl Prepared {
             layout: Some(&self.plan.layout),
             tablespaces: self.places.tablespaces.clone(),
             servers: self.places.servers.clone(),
+            wrapper: &self.plan.wrapper,
             remote: self.places.reach(&self.plan.layout).then(|| Names::new(&self.plan.target)),
             carried: self.carried.clone(),
         })
@@ -317,5 +318,14 @@ fn rehearsal(
 ) -> Result<Vec<Problem>> {
     let (carried, _) = carry(definition, target, layout, config, layout.is_some_and(|l| places.reach(l)))?;
     let (tablespaces, servers) = (places.tablespaces.clone(), places.servers.clone());
-    rehearse(&Blueprint { definition, target: target.clone(), layout, tablespaces, servers, remote: None, carried })
+    rehearse(&Blueprint {
+        definition,
+        target: target.clone(),
+        layout,
+        tablespaces,
+        servers,
+        wrapper: &[],
+        remote: None,
+        carried,
+    })
 }

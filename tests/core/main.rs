@@ -38,6 +38,7 @@ mod plan_overrides;
 mod plan_placement;
 mod plan_tpcc;
 mod plan_traps;
+mod plan_wrapper;
 mod planner_world;
 mod route_golden;
 mod route_router;

@@ -64,6 +64,9 @@ pub struct Plan {
     pub count: CountDecision,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<PlacementDecision>,
+    /// Of the foreign tables that stand for shards on other servers; empty where there are none.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub wrapper: Vec<WrapperOption>,
     /// What the load history says of the time ahead, and when it asks for more shards; None without one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forecast: Option<Outlook>,
@@ -91,6 +94,15 @@ pub struct Plan {
     pub transaction_kinds: usize,
     /// xxh3-128 of the document with this field empty, as 32 hexadecimal digits.
     pub hash: String,
+}
+
+/// An option of postgres_fdw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WrapperOption {
+    pub name: String,
+    pub value: String,
+    /// Not a full sentence.
+    pub because: String,
 }
 
 impl Plan {

@@ -326,6 +326,10 @@ fn nodes(plan: &Plan, page: &mut Page) {
     if !texts.is_empty() {
         page.part("Nodes", &texts.join("; "), 4);
     }
+    let options: Vec<String> = plan.wrapper.iter().map(|o| format!("{} {}: {}", o.name, o.value, o.because)).collect();
+    if !options.is_empty() {
+        page.part("Foreign tables", &format!("{}.", options.join("; ")), 4);
+    }
     if let Some(placement) = plan.placement.as_ref().filter(|p| p.nodes.len() > 1) {
         page.part("Balance", &balance(placement), 2);
     }

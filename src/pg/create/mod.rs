@@ -22,6 +22,7 @@ pub use steps::Phase;
 use super::definition::Definition;
 use super::remote::Names;
 use foreshard_core::backup::checksum::RowHasher;
+use foreshard_core::model::plan::WrapperOption;
 use foreshard_core::model::{Layout, TableName};
 use pgrx::pg_sys;
 use std::collections::BTreeMap;
@@ -37,6 +38,8 @@ pub struct Blueprint<'a> {
     pub tablespaces: BTreeMap<String, String>,
     /// Foreign server of each node that is another server.
     pub servers: BTreeMap<String, String>,
+    /// Options of the foreign tables that stand for these nodes' shards.
+    pub wrapper: &'a [WrapperOption],
     /// What the shards on other servers are called there; None for a rehearsal, and where there are none.
     pub remote: Option<Names>,
     /// What becomes of each part, in the order of the definition's parts.

@@ -6,7 +6,7 @@ use crate::pg::catalog;
 use crate::pg::definition::PartKind;
 use crate::pg::error::{Error, Result};
 use crate::pg::ffi::{self, Pinned, cstring, quote_ident, quote_literal, quote_table};
-use foreshard_core::model::plan::Shard;
+use foreshard_core::model::plan::{Shard, WrapperOption};
 use foreshard_core::model::{Bound, Problem, TableName};
 use pgrx::Spi;
 
@@ -119,9 +119,11 @@ impl<'a> Builder<'a> {
         let blueprint = self.blueprint;
         let name = blueprint.shard_name(shard.ordinal);
         let there = blueprint.remote.as_ref().map_or_else(|| name.clone(), |names| names.shard(shard.ordinal));
+        let option = |o: &WrapperOption| format!(", {} {}", quote_ident(&o.name), quote_literal(&o.value));
+        let options: String = blueprint.wrapper.iter().map(option).collect();
         format!(
             "CREATE FOREIGN TABLE {} PARTITION OF {} {} SERVER {}
-             OPTIONS (schema_name {}, table_name {}, batch_size '{BATCH_SIZE}', fetch_size '{FETCH_SIZE}', async_capable 'true')",
+             OPTIONS (schema_name {}, table_name {}{options})",
             quote_table(&name),
             quote_table(&part.map_or_else(|| blueprint.target.clone(), |number| blueprint.part_name(number))),
             bound_clause(shard.within.as_ref().unwrap_or(&shard.bound)),
@@ -144,11 +146,6 @@ impl<'a> Builder<'a> {
         )
     }
 }
-
-/// Rows that a node is sent, or asked for, at a time: what postgres_fdw's own 1 and 100 cost in round trips was measured in
-/// benches/nodes.md.
-const BATCH_SIZE: u32 = 1000;
-const FETCH_SIZE: u32 = 10_000;
 
 /// `FOR VALUES …` or `DEFAULT`, as CREATE TABLE … PARTITION OF takes it.
 pub fn bound_clause(bound: &Bound) -> String {

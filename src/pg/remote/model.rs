@@ -48,6 +48,7 @@ impl Model {
             layout: blueprint.layout,
             tablespaces: BTreeMap::new(),
             servers: BTreeMap::new(),
+            wrapper: &[],
             remote: None,
             carried: blueprint.carried.clone(),
         };
