@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Shards on three other servers of this machine: what loading and asking them costs. In each round, one after another:
-#   restore      restore_table into 16 shards on the nodes, from a custom archive: all of it, and the load alone as foreshard.jobs tells
+#   restore      restore_table into 16 shards on the nodes, from a custom archive: all of it, and the load alone as foreshard.jobs tells;
+#                again from an archive without compression, whose rows are as ready as those of the next:
 #   direct       COPY of ready-cut files into the same shells on all three nodes at once, by hand
 #   parent       COPY of the first rows through the table here, which postgres_fdw sends one by one before PostgreSQL 16
 # then pgbench of look-ups by key here, against the same on the node itself; and a sum over all rows of the three nodes, against one server
@@ -36,9 +37,10 @@ sql main "CREATE DATABASE made"
 sql main "CREATE TABLE lines (id bigint PRIMARY KEY, customer int NOT NULL, day date NOT NULL, amount numeric(9,2), note text);
     INSERT INTO lines SELECT n, n % 9973, date '2024-01-01' + n % 365, (n % 10000) / 7.0, md5(n::text) FROM generate_series(1, $rows) n" made
 on main pg_dump -Fc -Z1 -f "$work/lines.dump" made
-chmod a+r "$work/lines.dump"; chmod a+x "$work"
+on main pg_dump -Fc -Z0 -f "$work/bare.dump" made
+chmod a+r "$work"/*.dump; chmod a+x "$work"
 restore() {
-    sql main "SET client_min_messages = error; SELECT FROM restore_table('public.lines', '$work/lines.dump',
+    sql main "SET client_min_messages = error; SELECT FROM restore_table('public.lines', '$work/${1:-lines}.dump',
         '{\"query_log\": \"off\", \"method\": \"hash\", \"shard_key\": [\"id\"], \"shard_count\": 16}')"
 }
 # The time that the phase was seen to last: looked at every 20 ms in one session.
@@ -61,6 +63,11 @@ SQL
 note() { echo "$1 $2" >>"$work/figures"; echo "$1 $2"; }
 
 for round in $(seq "$runs"); do
+    sql main "DROP TABLE IF EXISTS lines; SELECT count(*) FROM foreshard.sweep_nodes()" >/dev/null 2>&1
+    phase_of loading >"$work/phase" & watcher=$!
+    restore bare
+    wait $watcher
+    note bare_load_rows_per_second "$(awk -v r="$rows" '{ print r / $1 }' "$work/phase")"
     sql main "DROP TABLE IF EXISTS lines; SELECT count(*) FROM foreshard.sweep_nodes()" >/dev/null 2>&1
     phase_of loading >"$work/phase" & watcher=$!
     begun=$(now); restore; whole=$(since "$begun")
@@ -111,5 +118,5 @@ for round in $(seq "$runs"); do
 done
 echo "median of:"
 sort "$work/figures" -k1,1 -k2,2g | awk '{ if ($1 != last && last) show(); last = $1; v[++n] = $2 } function show() { m[last] = n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2; printf "%-28s %12.3f  of %d\n", last, m[last], n; n = 0 }
-    END { show(); printf "load against COPY through the parent %.1f\nload against direct COPY %.2f\nlook-up against the node %.2f, against one server %.2f\nsum against one server %.2f\ngroups against one server %.2f\n",
-        m["load_rows_per_second"] / m["parent_rows_per_second"], m["load_rows_per_second"] / m["direct_rows_per_second"], m["lookup_ms_coordinator"] / m["lookup_ms_node"], m["lookup_ms_coordinator"] / m["lookup_ms_one_server"], m["sum_seconds_nodes"] / m["sum_seconds_one_server"], m["groups_seconds_nodes"] / m["groups_seconds_one_server"] }'
+    END { show(); printf "load against COPY through the parent %.1f\nload against direct COPY %.2f, without decompression %.2f\nlook-up against the node %.2f, against one server %.2f\nsum against one server %.2f\ngroups against one server %.2f\n",
+        m["load_rows_per_second"] / m["parent_rows_per_second"], m["load_rows_per_second"] / m["direct_rows_per_second"], m["bare_load_rows_per_second"] / m["direct_rows_per_second"], m["lookup_ms_coordinator"] / m["lookup_ms_node"], m["lookup_ms_coordinator"] / m["lookup_ms_one_server"], m["sum_seconds_nodes"] / m["sum_seconds_one_server"], m["groups_seconds_nodes"] / m["groups_seconds_one_server"] }'
