@@ -42,12 +42,24 @@ SELECT s.relation, s.shard, s.node,
            CASE WHEN p.oid OPERATOR(pg_catalog.<>) s.relation
                 THEN ' WITHIN ' OPERATOR(pg_catalog.||) pg_catalog.pg_get_expr(p.relpartbound, p.oid) ELSE '' END AS bound,
        CASE WHEN c.reltuples OPERATOR(pg_catalog.>=) 0 THEN c.reltuples::pg_catalog.int8 END AS rows,
-       pg_catalog.pg_total_relation_size(s.shard) AS bytes
+       pg_catalog.pg_total_relation_size(s.shard) AS bytes,
+       l.reads OPERATOR(pg_catalog./) l.watched AS reads_per_second, l.writes OPERATOR(pg_catalog./) l.watched AS writes_per_second,
+       l.work OPERATOR(pg_catalog./) l.watched AS load,
+       l.work OPERATOR(pg_catalog./) nullif(pg_catalog.sum(l.work) OVER (PARTITION BY s.relation), 0) AS load_share,
+       l.work OPERATOR(pg_catalog./) nullif(pg_catalog.avg(coalesce(l.work, 0)) OVER (PARTITION BY s.relation), 0) AS temperature
 FROM foreshard._shards s
 JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) s.shard AND c.relispartition
 JOIN pg_catalog.pg_inherits i ON i.inhrelid OPERATOR(pg_catalog.=) c.oid
-JOIN pg_catalog.pg_class p ON p.oid OPERATOR(pg_catalog.=) i.inhparent;
-COMMENT ON VIEW foreshard.shards IS 'the shards of restored tables: node, bound (within that of its part, for two levels), rows as last analyzed, bytes with indexes';
+JOIN pg_catalog.pg_class p ON p.oid OPERATOR(pg_catalog.=) i.inhparent
+-- The slot that the monitor is filling, and the one before. Without a monitor there are none.
+LEFT JOIN LATERAL (
+    SELECT pg_catalog.sum(w.watched) AS watched, pg_catalog.sum(w.work) AS work, pg_catalog.sum(w.seq_scans OPERATOR(pg_catalog.+) w.index_scans) AS reads,
+           pg_catalog.sum(w.inserted OPERATOR(pg_catalog.+) w.updated OPERATOR(pg_catalog.+) w.deleted) AS writes
+    FROM foreshard._load w WHERE w.shard OPERATOR(pg_catalog.=) s.shard
+        AND w.slot OPERATOR(pg_catalog.>) (pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.make_interval(hours => 2))
+        AND w.slot OPERATOR(pg_catalog.>) (pg_catalog.now() OPERATOR(pg_catalog.-) pg_catalog.make_interval(secs => 2 OPERATOR(pg_catalog.*) w.slot_seconds))
+) l ON l.watched OPERATOR(pg_catalog.>) 0;
+COMMENT ON VIEW foreshard.shards IS 'the shards of restored tables: node, bound (within that of its part, for two levels), rows as last analyzed, bytes with indexes, and what the monitor saw of them in the last minutes: temperature is the load over the mean of the table''s shards';
 
 CREATE VIEW foreshard.tables AS
 SELECT t.relation, t.method, t.shard_key,

@@ -10,7 +10,8 @@ mod pg;
 ::pgrx::pg_module_magic!(name, version);
 
 extension_sql_file!("../sql/10_catalog.sql", name = "catalog", bootstrap);
-extension_sql_file!("../sql/20_functions.sql", name = "functions", requires = ["catalog"]);
+extension_sql_file!("../sql/14_watch.sql", name = "watch", requires = ["catalog"]);
+extension_sql_file!("../sql/20_functions.sql", name = "functions", requires = ["catalog", "watch"]);
 extension_sql_file!("../sql/30_views.sql", name = "views", requires = ["functions"]);
 extension_sql_file!("../sql/90_privileges.sql", name = "privileges", finalize);
 
@@ -19,6 +20,7 @@ extension_sql_file!("../sql/90_privileges.sql", name = "privileges", finalize);
 #[pg_guard]
 pub extern "C-unwind" fn _PG_init() {
     pg::settings::register();
+    pg::worker::register();
 }
 
 #[cfg(any(test, feature = "pg_test"))]

@@ -6,7 +6,7 @@
 //!
 //! The rooms, in the order in which a restore walks through them:
 //! [`model`] (the nouns), [`backup`] (bytes to rows and statistics), [`workload`] (statements to access patterns),
-//! [`key`] (candidates), [`forecast`] (load to come), [`capacity`] (what nodes bear), [`count`] (number of shards),
+//! [`key`] (candidates), [`forecast`] (load to come), [`capacity`] (what nodes bear), [`health`] (what a watched load means), [`count`] (number of shards),
 //! [`route`] (which row goes where), [`heap`] (rows as they are stored), [`statistics`] (what ANALYZE stores of them), [`place`] (which shard goes where) and [`plan`] (all of it together, explained).
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,7 @@ pub mod btree;
 pub mod capacity;
 pub mod count;
 pub mod forecast;
+pub mod health;
 pub mod heap;
 pub mod key;
 pub mod model;

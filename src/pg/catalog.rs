@@ -79,6 +79,21 @@ pub fn name_of(relation: pg_sys::Oid) -> Result<Option<TableName>> {
     Ok(name.and_then(|parts| <[String; 2]>::try_from(parts).ok()).map(|[schema, name]| TableName::new(schema, name)))
 }
 
+/// The names of those relations that are there.
+pub fn names_of(relations: &[pg_sys::Oid]) -> Result<Vec<(pg_sys::Oid, TableName)>> {
+    Ok(Spi::connect(|client| {
+        let query = "SELECT c.oid, n.nspname::pg_catalog.text, c.relname::pg_catalog.text FROM pg_catalog.pg_class c
+            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY ($1) ORDER BY c.oid";
+        let mut found = Vec::new();
+        for row in client.select(query, None, &[relations.to_vec().into()])? {
+            if let (Some(oid), Some(schema), Some(name)) = (row.get(1)?, row.get::<String>(2)?, row.get::<String>(3)?) {
+                found.push((oid, TableName::new(schema, name)));
+            }
+        }
+        Ok::<_, pgrx::spi::Error>(found)
+    })?)
+}
+
 /// The caller's role is the relation's owner, and no mere member of it.
 pub fn owned_by_caller(relation: pg_sys::Oid) -> Result<bool> {
     Ok(one(

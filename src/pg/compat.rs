@@ -420,3 +420,17 @@ pub const PUBLICATIONS_OF_TABLE: &str = "
     FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
     JOIN pg_catalog.pg_class c ON c.oid = r.prrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE r.prrelid = $1 ORDER BY p.pubname";
+
+/// Lets a handler of the server's answer a signal.
+///
+/// # Safety
+/// A handler that may run at any moment.
+pub unsafe fn handle_signal(signal: std::ffi::c_int, handler: unsafe extern "C-unwind" fn(std::ffi::c_int)) {
+    // SAFETY: from the caller.
+    unsafe {
+        #[cfg(not(feature = "pg18"))]
+        pg_sys::pqsignal(signal, Some(handler));
+        #[cfg(feature = "pg18")]
+        pg_sys::pqsignal_be(signal, Some(handler));
+    }
+}

@@ -85,6 +85,11 @@ pub fn warn(problem: &Problem) {
     report(problem).report(PgLogLevel::WARNING);
 }
 
+/// A NOTICE with all that a problem has to say.
+pub fn note(problem: &Problem) {
+    report(problem).report(PgLogLevel::NOTICE);
+}
+
 fn report(problem: &Problem) -> ErrorReport {
     let mut report = ErrorReport::new(code(&problem.sqlstate), problem.message.clone(), "foreshard");
     if let Some(detail) = &problem.detail {

@@ -34,3 +34,5 @@ mod store;
 mod threads;
 mod tree;
 mod unfinished;
+mod watch;
+pub mod worker;

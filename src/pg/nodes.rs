@@ -142,6 +142,18 @@ fn free_at(path: &str) -> Option<u64> {
     }
 }
 
+/// Bytes of the file system that the tablespace is on, used ones and free ones; None where that is not ours to see.
+pub fn disk_bytes(location: &Location) -> Result<Option<u64>> {
+    Ok(path(location)?.and_then(|path| {
+        let path = cstring(&path);
+        // SAFETY: as of `free_at`.
+        unsafe {
+            let mut facts = std::mem::zeroed::<libc::statvfs>();
+            (libc::statvfs(path.as_ptr(), &raw mut facts) == 0).then(|| facts.f_blocks.saturating_mul(facts.f_frsize))
+        }
+    }))
+}
+
 /// Where a tablespace's files are; None for another server's.
 fn path(location: &Location) -> Result<Option<String>> {
     let Location::Tablespace(name) = location else { return Ok(None) };

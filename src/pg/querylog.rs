@@ -5,12 +5,14 @@
 use super::error::{Error, Result};
 use super::request::keep;
 use super::{catalog, ffi, parse, quals};
+use foreshard_core::forecast::Counts;
 use foreshard_core::model::quals::Qual;
 use foreshard_core::model::statement::{Query, StatementKind};
 use foreshard_core::model::workload::LogEntry;
 use foreshard_core::model::{Config, Problem, Schema, TableName, Workload};
 use foreshard_core::workload::{self, AnalyzeOptions, Counters};
 use pgrx::prelude::*;
+use pgrx::spi;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -234,6 +236,49 @@ impl Shape {
     fn fetch(&self, live: bool, identity: &[&str]) -> Result<Vec<Row>> {
         let query = self.query(live, identity);
         ffi::subtransaction(true, || fetch(&query)).map_err(|e| unreadable(e, &self.name))
+    }
+}
+
+/// The pg_stat_statements of this server, for those who look at it again and again.
+#[derive(Debug)]
+pub struct Live(Shape);
+
+impl Live {
+    pub fn of(name: &TableName) -> Result<Self> {
+        Shape::of(name).map(Self)
+    }
+
+    /// What each statement of this database was counted, without its text: the file of texts is not read.
+    pub fn counts(&self) -> Result<Vec<((i64, String), Counts)>> {
+        let Shape { name, id, time, identity, .. } = &self.0;
+        let identity: Vec<String> = identity.iter().map(|c| format!(", l.{c}::pg_catalog.text")).collect();
+        let query = format!(
+            "SELECT {id}::pg_catalog.int8, pg_catalog.concat_ws('/', ''{}), l.calls::pg_catalog.float8, {time}::pg_catalog.float8
+             FROM {}(false) l WHERE {id} IS NOT NULL AND l.dbid = (SELECT d.oid FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())",
+            identity.concat(),
+            ffi::quote_table(name)
+        );
+        Ok(Spi::connect(|client| {
+            let rows = client.select(&query, None, &[])?;
+            let counted = |row: spi::SpiHeapTupleData<'_>| {
+                let counts = Counts {
+                    calls: row.get(3)?.unwrap_or_default(),
+                    total_milliseconds: row.get(4)?.unwrap_or_default(),
+                    ..Counts::default()
+                };
+                Ok(((row.get(1)?.unwrap_or_default(), row.get(2)?.unwrap_or_default()), counts))
+            };
+            rows.map(counted).collect::<std::result::Result<_, spi::Error>>()
+        })?)
+    }
+
+    /// Those statements with what they say, each once.
+    pub fn entries(&self, ids: &[i64]) -> Result<Vec<LogEntry>> {
+        let mut rows = self.0.fetch(true, &[])?;
+        rows.retain(|row| ids.contains(&row.id));
+        rows.sort_by_key(|row| row.id);
+        rows.dedup_by_key(|row| row.id);
+        Ok(rows.into_iter().map(entry).collect())
     }
 }
 

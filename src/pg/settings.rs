@@ -1,8 +1,24 @@
 //! The settings under `foreshard.`, in alphabetical order.
 
+use pgrx::PostgresGucEnum;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
+use std::time::Duration;
 
+/// How far the monitor may go by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, PostgresGucEnum)]
+pub enum AutoReshard {
+    #[name = c"off"]
+    Off,
+    #[name = c"advise"]
+    Advise,
+    #[name = c"on"]
+    On,
+}
+
+static AUTO_RESHARD: GucSetting<AutoReshard> = GucSetting::<AutoReshard>::new(AutoReshard::On);
+static LOAD_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(28 * 24 * 60);
+static MONITOR_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(10);
 static LOAD_THREADS: GucSetting<i32> = GucSetting::<i32>::new(AS_MANY_AS_CPUS);
 static PG_RESTORE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
@@ -17,6 +33,24 @@ const AS_MANY_AS_CPUS: i32 = -1;
 const MOST_THREADS: i32 = 16;
 
 pub fn register() {
+    GucRegistry::define_enum_guc(
+        c"foreshard.auto_reshard",
+        c"How far the monitor may go by itself with tables that let it.",
+        c"off: it decides nothing. advise: it says what it would do, as SQL to run. on: it does that, within the guard rails of each table's policy.",
+        &AUTO_RESHARD,
+        GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"foreshard.load_retention",
+        c"How long the history of loads and decisions is kept.",
+        c"Its slots are thinned out to hours after six hours. Forecasts learn from up to eight weeks.",
+        &LOAD_RETENTION,
+        60,
+        366 * 24 * 60,
+        GucContext::Sighup,
+        GucFlags::UNIT_MIN,
+    );
     GucRegistry::define_int_guc(
         c"foreshard.load_threads",
         c"Threads that make pages of a backup's rows while it is restored.",
@@ -26,6 +60,16 @@ pub fn register() {
         MOST_THREADS,
         GucContext::Userset,
         GucFlags::default(),
+    );
+    GucRegistry::define_int_guc(
+        c"foreshard.monitor_interval",
+        c"Time between two looks of the monitor at the shards.",
+        c"A shard that becomes hot is told after one and a half of it. Raise it where nobody needs to know so soon.",
+        &MONITOR_INTERVAL,
+        1,
+        3600,
+        GucContext::Sighup,
+        GucFlags::UNIT_S,
     );
     GucRegistry::define_string_guc(
         c"foreshard.pg_restore",
@@ -72,6 +116,19 @@ pub fn register() {
         &S3_REGION,
     );
     super::compat::reserve_prefix(c"foreshard");
+}
+
+pub fn auto_reshard() -> AutoReshard {
+    AUTO_RESHARD.get()
+}
+
+pub fn monitor_interval() -> Duration {
+    Duration::from_secs(u64::try_from(MONITOR_INTERVAL.get()).unwrap_or(1).max(1))
+}
+
+/// Seconds.
+pub fn load_retention() -> i64 {
+    i64::from(LOAD_RETENTION.get()) * 60
 }
 
 /// Threads that make pages of rows; 0 for none.

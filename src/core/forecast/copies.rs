@@ -26,6 +26,13 @@ impl Counts {
         self.all().iter().zip(before.all()).any(|(now, before)| *now < before)
     }
 
+    /// What was added; all of it where there is nothing before, or where the counters fell.
+    pub fn since(&self, before: Option<&Self>) -> Self {
+        let mut grown = Self::default();
+        grown.grow(self, &before.filter(|before| !self.fell_from(before)).copied().unwrap_or_default());
+        grown
+    }
+
     fn grow(&mut self, to: &Self, from: &Self) {
         self.calls += to.calls - from.calls;
         self.total_milliseconds += to.total_milliseconds - from.total_milliseconds;

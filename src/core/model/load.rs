@@ -67,3 +67,57 @@ pub struct LoadHistory {
     /// What had to be done to read it, and what it lacks; full sentences without the full stop.
     pub notes: Vec<String>,
 }
+
+/// What a server has counted of one shard since it began to count; or, as a difference of two looks, between these.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ShardCounters {
+    pub seq_scans: f64,
+    pub index_scans: f64,
+    pub rows_read: f64,
+    pub inserted: f64,
+    pub updated: f64,
+    /// Of the updated ones, those that no index heard of.
+    pub hot_updated: f64,
+    pub deleted: f64,
+    /// Blocks of the table and its indexes that were in the cache, and those that were not.
+    pub blocks_hit: f64,
+    pub blocks_read: f64,
+}
+
+impl ShardCounters {
+    pub fn reads(&self) -> f64 {
+        self.seq_scans + self.index_scans
+    }
+
+    pub fn writes(&self) -> f64 {
+        self.inserted + self.updated + self.deleted
+    }
+
+    pub fn all(&self) -> [f64; 9] {
+        [
+            self.seq_scans,
+            self.index_scans,
+            self.rows_read,
+            self.inserted,
+            self.updated,
+            self.hot_updated,
+            self.deleted,
+            self.blocks_hit,
+            self.blocks_read,
+        ]
+    }
+
+    pub fn of(all: [f64; 9]) -> Self {
+        let [seq_scans, index_scans, rows_read, inserted, updated, hot_updated, deleted, blocks_hit, blocks_read] = all;
+        Self { seq_scans, index_scans, rows_read, inserted, updated, hot_updated, deleted, blocks_hit, blocks_read }
+    }
+}
+
+/// What is there of a shard.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct ShardExtent {
+    pub live_rows: f64,
+    pub dead_rows: f64,
+    /// None where it could not be measured without waiting for somebody.
+    pub bytes: Option<f64>,
+}

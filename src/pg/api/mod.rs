@@ -9,6 +9,7 @@ mod nodes;
 mod replay;
 mod restore;
 mod verify;
+mod watch;
 
 use crate::pg::error::{Error, Result};
 use foreshard_core::model::Problem;

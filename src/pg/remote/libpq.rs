@@ -67,48 +67,15 @@ impl Connection {
     /// # Errors
     /// 08001, or what the other server says; 2F003 for a caller who may not use what is not the mapping's own.
     pub fn open(node: &str, address: &Address) -> Result<Self> {
-        let (keywords, values): (Vec<*const c_char>, Vec<*const c_char>) = address.parameters();
-        // SAFETY: two lists of texts that end with NULL and outlive the call.
-        let raw = unsafe { pq::PQconnectStartParams(keywords.as_ptr(), values.as_ptr(), 0) };
-        let raw = NonNull::new(raw).ok_or_else(|| Problem::new("53200", "out of memory for a connection"))?;
-        let mut connection = Self { raw, node: node.to_owned() };
+        let mut opening = Opening::begin(node, address)?;
         let deadline = Instant::now() + address.connect_timeout().unwrap_or(CONNECT_TIMEOUT);
-        let mut step = pq::PostgresPollingStatusType::PGRES_POLLING_WRITING;
-        loop {
-            // SAFETY: an open connection.
-            if unsafe { pq::PQstatus(raw.as_ptr()) } == pq::ConnStatusType::CONNECTION_BAD {
-                return Err(connection.refused());
-            }
-            let write = step == pq::PostgresPollingStatusType::PGRES_POLLING_WRITING;
-            if connection.wait(!write, write)? {
-                // SAFETY: an open connection whose socket is ready.
-                step = unsafe { pq::PQconnectPoll(raw.as_ptr()) };
-                match step {
-                    pq::PostgresPollingStatusType::PGRES_POLLING_OK => break,
-                    pq::PostgresPollingStatusType::PGRES_POLLING_FAILED => return Err(connection.refused()),
-                    _ => {}
-                }
-            } else if Instant::now() >= deadline {
-                return Err(Problem::new("08001", format!("could not connect to node \"{node}\""))
-                    .detail("It did not answer in time.")
-                    .hint("Is it running, and reachable from this server? The option connect_timeout of its foreign server is the time to wait.")
-                    .into());
+        while !opening.proceed()? {
+            if !opening.wait()? && Instant::now() >= deadline {
+                return Err(opening.late());
             }
         }
-        // SAFETY: an open connection.
-        if address.needs_password() && unsafe { pq::PQconnectionUsedPassword(raw.as_ptr()) } == 0 {
-            return Err(Problem::new("2F003", "password is required")
-                .detail("A caller who is no superuser cannot log in where the node does not ask for a password: it would be with the server's own rights.")
-                .hint("The node's authentication method has to ask for the password that the user mapping holds.")
-                .into());
-        }
-        // SAFETY: an open connection; the function ignores what it is told.
-        unsafe {
-            pq::PQsetNoticeProcessor(raw.as_ptr(), Some(ignore), std::ptr::null_mut());
-            pq::PQsetnonblocking(raw.as_ptr(), 1);
-        }
-        let texts: String = TEXTS.iter().map(|(name, value)| format!("; SET {name} = '{value}'")).collect();
-        connection.query(&format!("{SESSION}{texts}"))?;
+        let mut connection = opening.opened()?;
+        connection.query(&session())?;
         Ok(connection)
     }
 
@@ -315,6 +282,14 @@ impl Connection {
         wait(&mut connections.map(|c| c.poll(true, false)).collect::<Vec<_>>()).map(drop)
     }
 
+    /// Waits until one of those that are being opened, or of those that were asked, can go on, or patience ends.
+    pub fn wait_for_all_of<'a>(
+        opening: impl Iterator<Item = &'a Opening>,
+        asked: impl Iterator<Item = &'a Self>,
+    ) -> Result<()> {
+        wait(&mut opening.map(Opening::poll).chain(asked.map(|c| c.poll(true, false))).collect::<Vec<_>>()).map(drop)
+    }
+
     fn said(&self) -> String {
         // SAFETY: an open connection; libpq's own text. It never holds a password.
         let text = unsafe { CStr::from_ptr(pq::PQerrorMessage(self.raw.as_ptr())) }.to_string_lossy();
@@ -336,6 +311,94 @@ impl Connection {
     }
 }
 
+/// The statements that a connection begins with, where it was opened step by step.
+pub fn session() -> String {
+    let texts: String = TEXTS.iter().map(|(name, value)| format!("; SET {name} = '{value}'")).collect();
+    format!("{SESSION}{texts}")
+}
+
+/// A connection that is being opened: several can be at the same time.
+#[derive(Debug)]
+pub struct Opening {
+    connection: Connection,
+    step: pq::PostgresPollingStatusType,
+    needs_password: bool,
+}
+
+impl Opening {
+    /// # Errors
+    /// As of [`Connection::open`], in all of this.
+    pub fn begin(node: &str, address: &Address) -> Result<Self> {
+        let (keywords, values): (Vec<*const c_char>, Vec<*const c_char>) = address.parameters();
+        // SAFETY: two lists of texts that end with NULL and outlive the call.
+        let raw = unsafe { pq::PQconnectStartParams(keywords.as_ptr(), values.as_ptr(), 0) };
+        let raw = NonNull::new(raw).ok_or_else(|| Problem::new("53200", "out of memory for a connection"))?;
+        let step = pq::PostgresPollingStatusType::PGRES_POLLING_WRITING;
+        Ok(Self {
+            connection: Connection { raw, node: node.to_owned() },
+            step,
+            needs_password: address.needs_password(),
+        })
+    }
+
+    /// Goes on as far as that is possible without waiting; whether it is open.
+    pub fn proceed(&mut self) -> Result<bool> {
+        let raw = self.connection.raw;
+        loop {
+            // SAFETY: an open connection.
+            if unsafe { pq::PQstatus(raw.as_ptr()) } == pq::ConnStatusType::CONNECTION_BAD {
+                return Err(self.connection.refused());
+            }
+            if !is_ready(&mut [self.poll()], Duration::ZERO) {
+                return Ok(false);
+            }
+            // SAFETY: an open connection whose socket is ready.
+            self.step = unsafe { pq::PQconnectPoll(raw.as_ptr()) };
+            match self.step {
+                pq::PostgresPollingStatusType::PGRES_POLLING_OK => return Ok(true),
+                pq::PostgresPollingStatusType::PGRES_POLLING_FAILED => return Err(self.connection.refused()),
+                _ => {}
+            }
+        }
+    }
+
+    fn poll(&self) -> libc::pollfd {
+        let write = self.step == pq::PostgresPollingStatusType::PGRES_POLLING_WRITING;
+        self.connection.poll(!write, write)
+    }
+
+    /// Whether it can go on before patience ends.
+    fn wait(&self) -> Result<bool> {
+        wait(&mut [self.poll()])
+    }
+
+    /// The error for one that takes too long.
+    pub fn late(&self) -> crate::pg::error::Error {
+        Problem::new("08001", format!("could not connect to node \"{}\"", self.connection.node))
+            .detail("It did not answer in time.")
+            .hint("Is it running, and reachable from this server? The option connect_timeout of its foreign server is the time to wait.")
+            .into()
+    }
+
+    /// What [`Self::proceed`] has opened.
+    pub fn opened(self) -> Result<Connection> {
+        let raw = self.connection.raw;
+        // SAFETY: an open connection.
+        if self.needs_password && unsafe { pq::PQconnectionUsedPassword(raw.as_ptr()) } == 0 {
+            return Err(Problem::new("2F003", "password is required")
+                .detail("A caller who is no superuser cannot log in where the node does not ask for a password: it would be with the server's own rights.")
+                .hint("The node's authentication method has to ask for the password that the user mapping holds.")
+                .into());
+        }
+        // SAFETY: an open connection; the function ignores what it is told.
+        unsafe {
+            pq::PQsetNoticeProcessor(raw.as_ptr(), Some(ignore), std::ptr::null_mut());
+            pq::PQsetnonblocking(raw.as_ptr(), 1);
+        }
+        Ok(self.connection)
+    }
+}
+
 impl Drop for Connection {
     fn drop(&mut self) {
         // SAFETY: opened by `open`, and nobody else has it.
@@ -347,10 +410,13 @@ impl Drop for Connection {
 fn wait(sockets: &mut [libc::pollfd]) -> Result<bool> {
     pgrx::check_for_interrupts!();
     ffi::exit_without_postmaster();
+    Ok(is_ready(sockets, PATIENCE))
+}
+
+fn is_ready(sockets: &mut [libc::pollfd], patience: Duration) -> bool {
     let length = libc::nfds_t::try_from(sockets.len()).unwrap_or(0);
     // SAFETY: as many entries as are said.
-    let ready = unsafe { libc::poll(sockets.as_mut_ptr(), length, PATIENCE.as_millis() as c_int) };
-    Ok(ready > 0)
+    unsafe { libc::poll(sockets.as_mut_ptr(), length, patience.as_millis() as c_int) > 0 }
 }
 
 unsafe extern "C" fn ignore(_argument: *mut c_void, _message: *const c_char) {}

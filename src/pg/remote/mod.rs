@@ -10,7 +10,7 @@ mod server;
 mod staging;
 
 pub use leftovers::{Swept, sweep_unused};
-pub use libpq::{Connection, Took};
+pub use libpq::{Answer, Connection, Opening, Took, session};
 pub use names::Names;
 pub use probe::probe;
 pub use server::Address;

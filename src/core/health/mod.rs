@@ -1,0 +1,23 @@
+//! What was measured of the shards to what it means, and to what should be done.
+//!
+//! Two looks at the counters of a shard are its load between them (`counters`); as a share of what a node bears that is its `work`.
+//! Look after look a `table` is found to be in conditions, each of which has to hold for a while before it counts and to be gone for
+//! a while before it does not (`latch`); the gravest one is the verdict (`judge`). `slots` says what of the history is kept how finely.
+
+mod counters;
+mod judge;
+mod latch;
+mod slots;
+mod smooth;
+mod statements;
+mod table;
+mod work;
+
+pub use counters::since;
+pub use judge::judge;
+pub use latch::{Latch, Level, Patience};
+pub use slots::{FINE_SECONDS, Thinning, slot_of, thinning};
+pub use smooth::Smoothed;
+pub use statements::StatementCounts;
+pub use table::{CEILING, Conditions, NodeLook, ShardLook, TableLook, TableState, temperature};
+pub use work::work;

@@ -1,0 +1,73 @@
+//! Which nodes answer, and since when: what was asked of other servers into `foreshard._node_states`. Told in the log when it changes.
+
+use super::measure::Shard;
+use super::remote::{Asked, WAITS};
+use crate::pg::error::Result;
+use foreshard_core::model::node::{Location, Node};
+use pgrx::JsonB;
+use pgrx::prelude::*;
+use std::collections::BTreeMap;
+
+/// What was told of each node last: None that it answers.
+#[derive(Debug, Default)]
+pub struct States {
+    told: BTreeMap<String, Option<String>>,
+}
+
+/// Nodes that are other servers and have no shards: name and server.
+pub fn without_shards(nodes: &[Node], shards: &[Shard]) -> Vec<(String, String)> {
+    let server = |node: &Node| match &node.location {
+        Location::Server(server) if !shards.iter().any(|s| s.node == node.name) => {
+            Some((node.name.clone(), server.clone()))
+        }
+        _ => None,
+    };
+    nodes.iter().filter_map(server).collect()
+}
+
+impl States {
+    /// A node that is asked as several roles answers when it answers one of them. Without a mapping for the one who asks about a node that has no
+    /// shards, nothing is known of it.
+    pub fn store(&mut self, asked: &[Asked]) -> Result<()> {
+        let mut states: BTreeMap<&str, (Option<String>, Option<serde_json::Value>)> = BTreeMap::new();
+        for one in asked {
+            match &one.answer {
+                Ok(waits) => {
+                    states.insert(&one.node, (None, Some(waits.clone())));
+                }
+                Err(problem) if problem.sqlstate == "42704" || problem.sqlstate == "42501" => {}
+                Err(problem) => {
+                    let detail = problem.detail.as_deref().map(|d| format!(": {d}")).unwrap_or_default();
+                    states.entry(&one.node).or_insert((Some(format!("{}{detail}", problem.message)), None));
+                }
+            }
+        }
+        self.told.retain(|node, _| states.contains_key(node.as_str()));
+        for (node, (trouble, waits)) in states {
+            let known = self.told.insert(node.to_owned(), trouble.clone());
+            match &trouble {
+                Some(trouble) if known.as_ref() != Some(&Some(trouble.clone())) => {
+                    pgrx::log!("foreshard: node \"{node}\" does not answer: {trouble}");
+                }
+                None if known.is_some_and(|k| k.is_some()) => pgrx::log!("foreshard: node \"{node}\" answers again"),
+                _ => {}
+            }
+            Spi::run_with_args(
+                "INSERT INTO foreshard._node_states AS s (node, answers, since, asked_at, message, waits)
+                 SELECT $1, $2, pg_catalog.now(), pg_catalog.now(), $3, $4 WHERE EXISTS (SELECT FROM foreshard._nodes n WHERE n.name = $1)
+                 ON CONFLICT (node) DO UPDATE SET answers = EXCLUDED.answers, asked_at = EXCLUDED.asked_at, message = EXCLUDED.message,
+                     waits = EXCLUDED.waits, since = CASE WHEN s.answers = EXCLUDED.answers THEN s.since ELSE EXCLUDED.since END",
+                &[node.into(), trouble.is_none().into(), trouble.into(), waits.map(JsonB).into()],
+            )?;
+        }
+        let waits: Option<JsonB> = Spi::get_one(&format!("SELECT ({WAITS})"))?;
+        // Nodes that are tablespaces of this server answer as long as there is somebody to ask.
+        Ok(Spi::run_with_args(
+            "INSERT INTO foreshard._node_states AS s (node, answers, since, asked_at, waits)
+             SELECT name, true, pg_catalog.now(), pg_catalog.now(), $1 FROM foreshard._nodes WHERE tablespace IS NOT NULL
+             ON CONFLICT (node) DO UPDATE SET answers = true, asked_at = EXCLUDED.asked_at, message = NULL, waits = EXCLUDED.waits,
+                 since = CASE WHEN s.answers THEN s.since ELSE EXCLUDED.since END",
+            &[waits.into()],
+        )?)
+    }
+}
