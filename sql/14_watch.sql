@@ -21,6 +21,8 @@ CREATE TABLE foreshard._load (
     live_rows    pg_catalog.float8 NOT NULL,
     dead_rows    pg_catalog.float8 NOT NULL,
     bytes        pg_catalog.float8,
+    -- The most work of any shorter slot that was merged into this one, per second.
+    peak         pg_catalog.float8,
     PRIMARY KEY (shard, slot, slot_seconds)
 ) WITH (fillfactor = 50);
 CREATE INDEX _load_slot ON foreshard._load USING brin (slot);
@@ -96,6 +98,11 @@ CREATE FUNCTION foreshard._start_at_commit() RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'start_at_commit_wrapper';
 COMMENT ON FUNCTION foreshard._start_at_commit() IS
     'starts the monitor of this database when the transaction commits, on servers that preload foreshard';
+
+CREATE FUNCTION foreshard.set_policy(relation pg_catalog.regclass, policy pg_catalog.jsonb) RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'set_policy_wrapper';
+COMMENT ON FUNCTION foreshard.set_policy(pg_catalog.regclass, pg_catalog.jsonb) IS
+    'says what the monitor may do to a table, and when; null takes the policy back to that of a restored table';
 
 CREATE VIEW foreshard.load_history AS
 SELECT l.relation, l.shard, l.slot AS "time", l.slot_seconds,

@@ -8,5 +8,6 @@ REVOKE ALL ON ALL TABLES IN SCHEMA foreshard FROM PUBLIC;
 REVOKE ALL ON SCHEMA foreshard FROM PUBLIC;
 GRANT USAGE ON SCHEMA foreshard TO pg_monitor;
 GRANT SELECT ON foreshard.nodes, foreshard.jobs, foreshard.tables, foreshard.shards TO pg_monitor;
+GRANT SELECT ON foreshard.load_history, foreshard.health, foreshard.decisions, foreshard.node_states TO pg_monitor;
 -- The view foreshard.jobs calls it.
 GRANT EXECUTE ON FUNCTION foreshard._running() TO pg_monitor;

@@ -153,11 +153,20 @@ pub struct ActingAs {
 
 impl ActingAs {
     pub fn new(role: pg_sys::Oid) -> Self {
+        Self::under(role, 0)
+    }
+
+    /// As for a role whose code may run meanwhile: what could outlive the call, temporary tables and deferred triggers among it, is forbidden.
+    pub fn restricted(role: pg_sys::Oid) -> Self {
+        Self::under(role, pg_sys::SECURITY_RESTRICTED_OPERATION as i32)
+    }
+
+    fn under(role: pg_sys::Oid, restriction: i32) -> Self {
         let (mut user, mut context) = (pg_sys::InvalidOid, 0);
         // SAFETY: plain reads and writes of the backend's current user; the flag forbids SET ROLE meanwhile.
         unsafe {
             pg_sys::GetUserIdAndSecContext(&raw mut user, &raw mut context);
-            pg_sys::SetUserIdAndSecContext(role, context | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
+            pg_sys::SetUserIdAndSecContext(role, context | restriction | pg_sys::SECURITY_LOCAL_USERID_CHANGE as i32);
         }
         Self { before: (user, context) }
     }

@@ -1,13 +1,14 @@
 //! The settings under `foreshard.`, in alphabetical order.
 
+use foreshard_core::health::Auto;
 use pgrx::PostgresGucEnum;
 use pgrx::guc::{GucContext, GucFlags, GucRegistry, GucSetting};
 use std::ffi::CString;
 use std::time::Duration;
 
 /// How far the monitor may go by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, PostgresGucEnum)]
-pub enum AutoReshard {
+#[derive(Debug, Clone, Copy, PostgresGucEnum)]
+enum AutoReshard {
     #[name = c"off"]
     Off,
     #[name = c"advise"]
@@ -118,8 +119,12 @@ pub fn register() {
     super::compat::reserve_prefix(c"foreshard");
 }
 
-pub fn auto_reshard() -> AutoReshard {
-    AUTO_RESHARD.get()
+pub fn auto_reshard() -> Auto {
+    match AUTO_RESHARD.get() {
+        AutoReshard::Off => Auto::Off,
+        AutoReshard::Advise => Auto::Advise,
+        AutoReshard::On => Auto::On,
+    }
 }
 
 pub fn monitor_interval() -> Duration {

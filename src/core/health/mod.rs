@@ -2,22 +2,31 @@
 //!
 //! Two looks at the counters of a shard are its load between them (`counters`); as a share of what a node bears that is its `work`.
 //! Look after look a `table` is found to be in conditions, each of which has to hold for a while before it counts and to be gone for
-//! a while before it does not (`latch`); the gravest one is the verdict (`judge`). `slots` says what of the history is kept how finely.
+//! a while before it does not (`latch`); the gravest one is the verdict (`judge`). With what is expected of all shards (`ahead`) the `world` shows
+//! what each move would make of it, and the best that pays for itself is `propose`d; `policy` is what may be done and when. `slots` says what of the history is kept how finely.
 
+mod ahead;
 mod counters;
 mod judge;
 mod latch;
+mod policy;
+mod propose;
 mod slots;
 mod smooth;
 mod statements;
 mod table;
 mod work;
+mod world;
 
+pub use ahead::{Expected, expected, surprised};
 pub use counters::since;
 pub use judge::judge;
 pub use latch::{Latch, Level, Patience};
+pub use policy::{Auto, Circumstances, Policy, obstacles};
+pub use propose::{proposals, propose};
 pub use slots::{FINE_SECONDS, Thinning, slot_of, thinning};
 pub use smooth::Smoothed;
 pub use statements::StatementCounts;
 pub use table::{CEILING, Conditions, NodeLook, ShardLook, TableLook, TableState, temperature};
 pub use work::work;
+pub use world::{NodeAhead, ShardAhead, World};

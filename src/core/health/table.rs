@@ -24,8 +24,10 @@ const UNEVEN_BYTES: f64 = (1_u64 << 30) as f64;
 const HOT_VALUE: (f64, f64) = (0.5, 0.35);
 /// Part of a node's time that is used from which on there is none left for a peak. Assumed: beyond, waiting times grow faster than the load.
 pub const CEILING: (f64, f64) = (0.7, 0.5);
-/// Free share of a disk below which it is full, and above which it is not any more.
+/// Free share of a disk below which it is full, and above which it is not any more; where the table's shards there could not grow by as
+/// much as they have, or by this much.
 const FREE: (f64, f64) = (0.10, 0.15);
+const ROOM_BYTES: f64 = (1_u64 << 30) as f64;
 /// Seconds that a copy may be behind.
 const LAG: (f64, f64) = (30.0, 10.0);
 /// Mean size of the shards over the size that plans aim at.
@@ -34,13 +36,18 @@ const TOO_LARGE: (f64, f64) = (2.0, 1.5);
 const TOO_MANY: (f64, f64) = (8.0, 4.0);
 
 /// A hot shard is told at once and believed gone after a minute; what is a matter of days takes hours.
-const AT_ONCE: Patience = Patience { start: 1, stop: 60 };
+const AT_ONCE: Patience = Patience { start: 2, stop: 60 };
 const MINUTES: Patience = Patience { start: 600, stop: 600 };
 const SOON: Patience = Patience { start: 300, stop: 600 };
 const HOURS: Patience = Patience { start: 6 * 3_600, stop: 3_600 };
 
-/// Seconds over which a mean load is taken where a single look says little.
+/// Seconds over which a mean load is taken where a single look says little, and for what is happening now.
 const LONG: f64 = 600.0;
+const RECENT: f64 = 60.0;
+/// A look that sees a part of something hot, which began since the look before, is worth another one soon: parts of the thresholds, and how
+/// much more than before it must be.
+const SUSPECT: f64 = 1.0 / 3.0;
+const MORE_THAN_BEFORE: f64 = 1.5;
 
 /// One look at one shard.
 #[derive(Debug, Clone, PartialEq)]
@@ -65,8 +72,10 @@ pub struct NodeLook {
     pub name: String,
     /// Nodes that are one server have one of these.
     pub machine: String,
-    /// What it bears beside an ordinary node.
+    /// What it bears, as a share of an ordinary node's time.
     pub capacity: f64,
+    /// That was measured.
+    pub calibrated: bool,
     pub active: bool,
     pub free_bytes: Option<f64>,
     /// Of the disk; where free bytes are known.
@@ -92,6 +101,7 @@ struct ShardState {
     hot: Latch,
     value: Latch,
     long: Smoothed,
+    recent: Smoothed,
 }
 
 /// What is kept of a table from look to look.
@@ -129,8 +139,12 @@ impl TableState {
         self.shards.entry(shard).or_default().hot = Latch::known(since);
     }
 
-    /// The smoothed work of a shard.
-    pub fn long_work(&self, shard: u32) -> f64 {
+    /// The work of a shard in the last minute.
+    pub fn recent_work(&self, shard: u32) -> f64 {
+        self.shards.get(&shard).map_or(0.0, |s| s.recent.mean())
+    }
+
+    fn long_work(&self, shard: u32) -> f64 {
         self.shards.get(&shard).map_or(0.0, |s| s.long.mean())
     }
 
@@ -171,7 +185,7 @@ impl TableState {
         self.growing.look(time, Level::of(expected, CEILING.0, CEILING.1), SOON);
         let lag = look.nodes.iter().filter_map(|n| n.lag_seconds).fold(0.0, f64::max);
         self.lagging.look(time, Level::of(lag, LAG.0, LAG.1), AT_ONCE);
-        let full = fullest(look).map_or(0.0, |(_, free)| 1.0 - free);
+        let full = fullest(look).filter(|(node, _)| is_tight(look, node)).map_or(0.0, |(_, free)| 1.0 - free);
         self.full.look(time, Level::of(full, 1.0 - FREE.0, 1.0 - FREE.1), AT_ONCE);
         found.skewed = self.skewed.on();
         found.under_sharded = self.under.on();
@@ -189,7 +203,9 @@ impl TableState {
         let fair = 1.0 / look.shards.len().max(1) as f64;
         for shard in &look.shards {
             let state = self.shards.entry(shard.id).or_default();
+            let before = state.recent.mean();
             state.long.take(shard.work, look.seconds, LONG);
+            state.recent.take(shard.work, look.seconds, RECENT);
             let share = if total > 0.0 { shard.work / total } else { 0.0 };
             // What chance alone would make of a fair share.
             let chance = (fair * (1.0 - fair) / events.max(1.0)).sqrt() * DEVIATIONS;
@@ -200,7 +216,11 @@ impl TableState {
             let level = Level::of(times, HOT.0, HOT.1);
             let level = if level == Level::Above && !stands_out { Level::Between } else { level }.only_if(counts);
             let hot = state.hot.look(look.time, level, AT_ONCE);
-            found.suspicion |= state.hot.is_suspected();
+            let begins = times >= HOT.0 * SUSPECT
+                && share >= fair + (HOT_SHARE.min(fair) * SUSPECT).max(chance)
+                && share >= HOT_SHARE * SUSPECT
+                && shard.work >= before * MORE_THAN_BEFORE;
+            found.suspicion |= state.hot.is_suspected() || (!hot && counts && begins);
             let value = shard.hottest_value.as_ref().map_or(0.0, |v| v.1);
             state.value.look(look.time, Level::of(value, HOT_VALUE.0, HOT_VALUE.1).only_if(hot), AT_ONCE);
             found.hot.extend(state.hot.on().map(|since| (shard.id, since)));
@@ -260,6 +280,11 @@ fn idle_machine(look: &TableLook) -> bool {
     let has =
         |machine: &str| look.nodes.iter().any(|n| n.machine == machine && look.shards.iter().any(|s| s.node == n.name));
     look.nodes.iter().any(|n| n.active && !has(&n.machine))
+}
+
+fn is_tight(look: &TableLook, node: &NodeLook) -> bool {
+    let there: f64 = look.shards.iter().filter(|s| s.node == node.name).filter_map(|s| s.bytes).sum();
+    node.free_bytes.is_some_and(|free| free < there.max(ROOM_BYTES))
 }
 
 /// The node with shards of the table whose disk has the smallest free share.

@@ -318,7 +318,7 @@ pub const MAX_KEY_COLUMNS: usize = 32;
 pub const MIN_SHARD_SIZE: u64 = 1 << 20;
 
 /// A document of named fields, every problem of it at once.
-pub(super) fn read_fields<T: DeserializeOwned>(document: &Value, example: &str) -> Result<T, Vec<Problem>> {
+pub(crate) fn read_fields<T: DeserializeOwned>(document: &Value, example: &str) -> Result<T, Vec<Problem>> {
     let Value::Object(fields) = document else {
         return Err(vec![
             Problem::new("22023", "config must be a JSON object")

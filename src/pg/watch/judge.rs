@@ -9,15 +9,21 @@ use foreshard_core::capacity::relative;
 use foreshard_core::health::{Conditions, NodeLook, ShardLook, TableLook, TableState, judge};
 use foreshard_core::model::node::{Location, Node};
 use foreshard_core::model::verdict::{Opinion, Verdict};
+use foreshard_core::model::words::{moment, percent};
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
 use std::collections::BTreeMap;
+
+/// What a server bears over the most that it was seen to do. Assumed: nobody runs a server at its limit unknowingly.
+const UNSEEN: f64 = 1.5;
 
 /// What is known of the tables from look to look.
 #[derive(Debug, Default)]
 pub struct Judge {
     tables: BTreeMap<u32, Known>,
     recalled: bool,
+    /// The highest work that each server was seen to do.
+    seen: BTreeMap<String, f64>,
     /// Something was seen that another look soon would tell.
     pub suspicion: bool,
 }
@@ -35,16 +41,26 @@ pub struct Judged {
     pub look: TableLook,
     pub conditions: Conditions,
     pub opinion: Opinion,
+    /// The work of each shard in the last minute.
+    pub recent: BTreeMap<u32, f64>,
 }
 
 impl Judge {
     /// Judges every table of which something is known to have happened or not. `watched`: seconds since the look before.
-    pub fn look(&mut self, shards: &[Shard], loads: &[Load], nodes: &[Node], watched: f64) -> Result<Vec<Judged>> {
+    pub fn look(
+        &mut self,
+        shards: &[Shard],
+        loads: &[Load],
+        nodes: &[Node],
+        watched: f64,
+        expected: &BTreeMap<u32, (f64, i64)>,
+    ) -> Result<Vec<Judged>> {
         let time = process::clock();
         if !std::mem::replace(&mut self.recalled, true) {
             self.recall()?;
         }
-        let nodes = node_looks(nodes, shards, loads)?;
+        let mut nodes = node_looks(nodes, shards, loads)?;
+        self.learn(&mut nodes);
         let of: BTreeMap<u32, &Load> = loads.iter().map(|l| (l.shard.to_u32(), l)).collect();
         let mut tables: BTreeMap<u32, Vec<ShardLook>> = BTreeMap::new();
         for shard in shards {
@@ -56,7 +72,7 @@ impl Judge {
                 work: load.work / load.watched,
                 events: load.counted.reads() + load.counted.writes(),
                 bytes: load.extent.bytes,
-                newest: false,
+                newest: shard.newest,
                 hottest_value: None,
             });
         }
@@ -65,18 +81,45 @@ impl Judge {
         let mut judged = Vec::new();
         for (relation, shards) in tables {
             let known = self.tables.entry(relation).or_default();
-            let look = TableLook { time, seconds: watched, shards, nodes: nodes.clone(), expected_use: None };
+            let look = TableLook {
+                time,
+                seconds: watched,
+                shards,
+                nodes: nodes.clone(),
+                expected_use: expected.get(&relation).map(|e| e.0),
+            };
             let conditions = known.state.look(&look);
             self.suspicion |= conditions.suspicion;
             let since = match &known.opinion {
                 Some(before) if before.verdict == Verdict::Healthy => before.since,
                 _ => time,
             };
-            let opinion = judge(&look, &conditions, since, None);
+            let forecast = expected.get(&relation).map(|(most, when)| {
+                format!(
+                    "Its servers are expected to come to {} of what they bear, at {} UTC.",
+                    percent(*most),
+                    moment(*when)
+                )
+            });
+            let opinion = judge(&look, &conditions, since, forecast);
             known.opinion = Some(opinion.clone());
-            judged.push(Judged { relation, look, conditions, opinion });
+            let recent = look.shards.iter().map(|s| (s.id, known.state.recent_work(s.id))).collect();
+            judged.push(Judged { relation, look, conditions, opinion, recent });
         }
         Ok(judged)
+    }
+
+    /// A server that was never calibrated bears what it was seen to do, and some more.
+    fn learn(&mut self, nodes: &mut [NodeLook]) {
+        let mut work: BTreeMap<String, f64> = BTreeMap::new();
+        for node in nodes.iter() {
+            *work.entry(node.machine.clone()).or_default() += node.work;
+        }
+        for node in nodes.iter_mut().filter(|n| !n.calibrated) {
+            let seen = self.seen.entry(node.machine.clone()).or_default();
+            *seen = seen.max(work.get(&node.machine).copied().unwrap_or_default());
+            node.capacity = node.capacity.max(*seen * UNSEEN);
+        }
     }
 
     /// What the monitor before this one had concluded goes on.
@@ -113,7 +156,9 @@ fn node_looks(nodes: &[Node], shards: &[Shard], loads: &[Load]) -> Result<Vec<No
         looks.push(NodeLook {
             name: node.name.clone(),
             machine,
-            capacity: if capacity > 0.0 { capacity } else { 1.0 },
+            // What is work to it was worked out from what was measured of it, where it was.
+            capacity: if node.measured.is_some() || capacity <= 0.0 { 1.0 } else { capacity },
+            calibrated: node.measured.is_some(),
             active: node.active,
             free_bytes: node.free_bytes.map(|b| b as f64),
             disk_bytes: crate::pg::nodes::disk_bytes(&node.location)?.map(|b| b as f64),
@@ -131,6 +176,7 @@ fn node_looks(nodes: &[Node], shards: &[Shard], loads: &[Load]) -> Result<Vec<No
                 name: shard.node.clone(),
                 machine: String::new(),
                 capacity: 1.0,
+                calibrated: false,
                 active: true,
                 free_bytes: None,
                 disk_bytes: None,

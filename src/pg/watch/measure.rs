@@ -40,6 +40,8 @@ pub struct Shard {
     /// Without its schema, for people.
     pub name: String,
     pub node: String,
+    /// The last range: all that is new goes there where the key always increases.
+    pub newest: bool,
     /// Of the table: whoever owns it may see what is behind it.
     pub owner: pg_sys::Oid,
     /// The foreign server with the schema and the name of the table there.
@@ -72,13 +74,13 @@ pub fn shards(sized: bool) -> Result<Vec<Shard>> {
     let bytes = if sized { BYTES } else { "NULL::pg_catalog.float8" };
     let query = format!(
         "WITH {LOCKED}, s AS (
-             SELECT relation, shard, node FROM foreshard._shards
-             UNION ALL SELECT t.relation, t.relation, 'default' FROM foreshard._tables t
+             SELECT relation, shard, node, coalesce(bound -> 'range' -> 'to' = 'null', false) AS newest FROM foreshard._shards
+             UNION ALL SELECT t.relation, t.relation, 'default', false FROM foreshard._tables t
                  WHERE NOT EXISTS (SELECT FROM foreshard._shards k WHERE k.relation = t.relation))
          SELECT s.relation::pg_catalog.oid, c.oid, s.node, r.relowner, f.srvname::pg_catalog.text,
                 coalesce((SELECT o.option_value FROM pg_catalog.pg_options_to_table(t.ftoptions) o WHERE o.option_name = 'schema_name'), n.nspname)::pg_catalog.text,
                 coalesce((SELECT o.option_value FROM pg_catalog.pg_options_to_table(t.ftoptions) o WHERE o.option_name = 'table_name'), c.relname)::pg_catalog.text,
-                CASE WHEN t.ftrelid IS NULL THEN {bytes} END, c.relname::pg_catalog.text, {COUNTED}
+                CASE WHEN t.ftrelid IS NULL THEN {bytes} END, c.relname::pg_catalog.text, s.newest, {COUNTED}
          FROM s JOIN pg_catalog.pg_class c ON c.oid = s.shard JOIN pg_catalog.pg_class r ON r.oid = s.relation
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          LEFT JOIN pg_catalog.pg_foreign_table t ON t.ftrelid = c.oid LEFT JOIN pg_catalog.pg_foreign_server f ON f.oid = t.ftserver
@@ -95,12 +97,22 @@ pub fn shards(sized: bool) -> Result<Vec<Shard>> {
                 None => None,
             };
             let mut numbers = Vec::with_capacity(NUMBERS);
-            for column in 10..10 + NUMBERS {
+            for column in 11..11 + NUMBERS {
                 numbers.push(row.get::<f64>(column)?.unwrap_or_default());
             }
             let look = if away.is_none() { Look::of(&numbers, row.get(8)?) } else { None };
             let name = row.get(9)?.unwrap_or_default();
-            found.push(Shard { relation, shard, name, node: row.get(3)?.unwrap_or_default(), owner, away, look });
+            let newest = row.get(10)?.unwrap_or(false);
+            found.push(Shard {
+                relation,
+                shard,
+                name,
+                newest,
+                node: row.get(3)?.unwrap_or_default(),
+                owner,
+                away,
+                look,
+            });
         }
         Ok::<_, spi::Error>(found)
     })?)

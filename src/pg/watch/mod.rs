@@ -4,9 +4,12 @@
 //! It runs as the role that the server was made by, and so runs nothing of anybody else's: functions of the server, the
 //! extension's own tables, and for moves the functions of [`act`], as the table's owner.
 
+mod act;
+mod ahead;
 mod judge;
 mod measure;
 mod nodes;
+pub mod policy;
 mod remote;
 mod statements;
 mod store;
@@ -26,12 +29,16 @@ use std::time::{Duration, Instant};
 
 /// Sizes are asked of the file system: once in so many seconds will do.
 const SIZES: Duration = Duration::from_secs(60);
+/// Between two decisions, where nothing changes.
+const DECIDE: Duration = Duration::from_secs(60);
 /// Between two looks for what is old.
 const THIN: Duration = Duration::from_secs(600);
 
-/// Part of the interval after which a suspicion is looked at again. A shard that becomes hot right after a look is seen by the next one, and
-/// believed by one more: after one and a half intervals at most.
-const CLOSER: f64 = 5.0;
+/// Part of the interval after which a suspicion is looked at again. A shard that becomes hot right after a look is seen by the next one, and believed
+/// after three more: after one and a half intervals at most.
+const CLOSER: f64 = 10.0;
+/// Looks in a row that come so soon: what is still no more than suspicious is looked at as all else is.
+const CLOSER_LOOKS: u32 = 6;
 
 /// What a monitor knows from one tick to the next.
 #[derive(Debug, Default)]
@@ -46,6 +53,11 @@ pub struct Watch {
     nodes: nodes::States,
     judge: judge::Judge,
     told: BTreeMap<u32, Verdict>,
+    acts: act::Acts,
+    decided: Option<Instant>,
+    /// Looks in a row that were suspicious.
+    closer: u32,
+    actions: BTreeMap<u32, String>,
 }
 
 /// One look, with what it took.
@@ -59,7 +71,11 @@ struct Seen {
 impl Watch {
     /// When to look again, after the beginning of this look.
     pub fn next_look(&self, interval: Duration) -> Duration {
-        if self.judge.suspicion { interval.div_f64(CLOSER).max(Duration::from_secs(1)) } else { interval }
+        if self.judge.suspicion && self.closer <= CLOSER_LOOKS {
+            interval.div_f64(CLOSER).max(Duration::from_secs(1))
+        } else {
+            interval
+        }
     }
 
     pub fn tick(&mut self) -> Result<()> {
@@ -120,8 +136,15 @@ impl Watch {
         }
         self.nodes.store(&seen.asked)?;
         if let Some(watched) = watched {
-            let judged = self.judge.look(&seen.shards, loads, &seen.nodes, watched)?;
-            let said: Vec<_> = judged.iter().map(|judged| (judged, String::new())).collect();
+            self.closer = if self.judge.suspicion { self.closer + 1 } else { 0 };
+            let judged = self.judge.look(&seen.shards, loads, &seen.nodes, watched, &self.acts.expected)?;
+            let changed = judged.iter().any(|j| self.told.get(&j.relation) != Some(&j.opinion.verdict));
+            if changed || self.decided.is_none_or(|then| now.duration_since(then) >= DECIDE) {
+                self.actions = self.acts.decide(&judged, &seen.shards, &seen.nodes)?;
+                self.decided = Some(now);
+            }
+            let action = |judged: &judge::Judged| self.actions.get(&judged.relation).cloned().unwrap_or_default();
+            let said: Vec<_> = judged.iter().map(|judged| (judged, action(judged))).collect();
             judge::store(&said, &mut self.told)?;
         }
         if self.thinned.is_none_or(|then| now.duration_since(then) >= THIN) {

@@ -46,7 +46,7 @@ impl States {
         for (node, (trouble, waits)) in states {
             let known = self.told.insert(node.to_owned(), trouble.clone());
             match &trouble {
-                Some(trouble) if known.as_ref() != Some(&Some(trouble.clone())) => {
+                Some(trouble) if !matches!(known, Some(Some(_))) => {
                     pgrx::log!("foreshard: node \"{node}\" does not answer: {trouble}");
                 }
                 None if known.is_some_and(|k| k.is_some()) => pgrx::log!("foreshard: node \"{node}\" answers again"),

@@ -112,8 +112,9 @@ pub fn thin(thinning: Thinning) -> Result<()> {
             &[(merge_before as f64).into(), i32::try_from(into).unwrap_or(i32::MAX).into()],
         )
     };
-    let columns = [COUNTED.as_slice(), &EXTENT].concat().join(", ");
-    let values = format!("{}, {}", sums(&COUNTED), last(&EXTENT));
+    let columns = format!("{}, peak", [COUNTED.as_slice(), &EXTENT].concat().join(", "));
+    let peak = "pg_catalog.max(coalesce(peak, work / nullif(watched, 0)))";
+    let values = format!("{}, {}, {peak}", sums(&COUNTED), last(&EXTENT));
     merge("_load", "relation, shard", columns, values)?;
     const CALLS: [&str; 3] = ["watched", "calls", "milliseconds"];
     merge("_statement_load", "relation", CALLS.join(", "), sums(&CALLS))?;

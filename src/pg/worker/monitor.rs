@@ -110,10 +110,14 @@ pub fn run(database: pg_sys::Oid) -> ! {
                 }
             }
             Err(error) => {
-                let problem = process::told(&error.into_problems());
-                if told.as_ref() != Some(&problem) {
+                // The same error has other values in its detail each time.
+                let problems = error.into_problems();
+                let what =
+                    problems.iter().map(|p| format!("{} {}", p.sqlstate, p.message)).collect::<Vec<_>>().join("; ");
+                if told.as_ref() != Some(&what) {
+                    let problem = process::told(&problems);
                     pgrx::log!("foreshard: a tick of the monitor failed and is tried again: {problem}");
-                    told = Some(problem);
+                    told = Some(what);
                 }
             }
         }

@@ -175,7 +175,9 @@ pub fn database() -> pg_sys::Oid {
 pub fn become_monitor(extension: pg_sys::Oid) -> bool {
     // SAFETY: a lock of the session, which ends with the process.
     unsafe {
-        let tag = object(pg_sys::MyDatabaseId, pg_sys::ExtensionRelationId, extension, MONITOR);
+        let mut tag = object(pg_sys::MyDatabaseId, pg_sys::ExtensionRelationId, extension, MONITOR);
+        // Of the kind that advisory locks are: others end with any transaction that fails, and do not end with the process.
+        tag.locktag_lockmethodid = pg_sys::USER_LOCKMETHOD as u8;
         let mode = pg_sys::ExclusiveLock as i32;
         pg_sys::LockAcquire(&raw const tag, mode, true, true) != pg_sys::LockAcquireResult::LOCKACQUIRE_NOT_AVAIL
     }
