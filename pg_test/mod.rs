@@ -7,6 +7,7 @@ mod ffi;
 mod parse;
 mod query_log;
 mod replay;
+mod repoint;
 mod route;
 mod show;
 mod texts;

@@ -212,6 +212,14 @@ pub fn restored() -> Result<Vec<Plan>> {
     })
 }
 
+/// A shard lives on another node now. One that is in no ledger is nobody's to tell of.
+pub fn record_move(shard: pg_sys::Oid, node: &str) -> Result<()> {
+    Ok(Spi::run_with_args(
+        "UPDATE foreshard._shards SET node = $2 WHERE shard OPERATOR(pg_catalog.=) $1::pg_catalog.regclass",
+        &[shard.into(), node.into()],
+    )?)
+}
+
 /// The node of each recorded shard of a table.
 pub fn shard_nodes(relation: pg_sys::Oid) -> Result<std::collections::BTreeMap<u32, String>> {
     Spi::connect(|client| {

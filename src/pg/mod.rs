@@ -23,7 +23,7 @@ mod prepare;
 mod progress;
 pub mod quals;
 pub mod querylog;
-mod remote;
+pub mod remote;
 pub mod replay;
 mod request;
 mod restore;

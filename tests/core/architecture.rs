@@ -105,6 +105,7 @@ fn unsafe_code_stays_where_it_is_expected() {
         "pg/remote/held.rs",
         "pg/remote/libpq.rs",
         "pg/remote/names.rs",
+        "pg/remote/repoint.rs",
         "pg/remote/server.rs",
         "pg/replay/execute.rs",
         "pg/replay/facts.rs",

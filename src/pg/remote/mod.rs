@@ -6,6 +6,7 @@ mod libpq;
 mod model;
 mod names;
 mod probe;
+mod repoint;
 mod server;
 mod staging;
 
@@ -13,5 +14,6 @@ pub use leftovers::{Swept, sweep_unused};
 pub use libpq::{Answer, Connection, Opening, Took, session};
 pub use names::Names;
 pub use probe::probe;
+pub use repoint::repoint;
 pub use server::Address;
 pub use staging::Staging;
