@@ -12,6 +12,7 @@ CREATE TABLE foreshard._nodes (
     zone       pg_catalog.text NOT NULL DEFAULT '',
     serves     pg_catalog.text[] NOT NULL DEFAULT '{}',
     active     pg_catalog.bool NOT NULL DEFAULT true,
+    replication pg_catalog.text NOT NULL DEFAULT '',
     added_at   pg_catalog.timestamptz NOT NULL DEFAULT pg_catalog.now(),
     CONSTRAINT one_location CHECK (num_nonnulls(tablespace, server) = 1)
 );

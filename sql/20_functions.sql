@@ -64,15 +64,16 @@ COMMENT ON FUNCTION foreshard.verify_table(pg_catalog.regclass) IS
 
 CREATE FUNCTION foreshard.add_node(name pg_catalog.text, tablespace pg_catalog.text DEFAULT NULL, server pg_catalog.text DEFAULT NULL,
                                    capacity pg_catalog.float8 DEFAULT 1.0, zone pg_catalog.text DEFAULT '',
-                                   serves pg_catalog.text[] DEFAULT '{}')
+                                   serves pg_catalog.text[] DEFAULT '{}', replication pg_catalog.text DEFAULT '')
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'add_node_wrapper';
-COMMENT ON FUNCTION foreshard.add_node(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text[]) IS
+COMMENT ON FUNCTION foreshard.add_node(pg_catalog.text, pg_catalog.text, pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text[], pg_catalog.text) IS
     'registers a place for shards: a tablespace of this server, its default one, or a foreign server of postgres_fdw';
 
 CREATE FUNCTION foreshard.alter_node(name pg_catalog.text, capacity pg_catalog.float8 DEFAULT NULL, zone pg_catalog.text DEFAULT NULL,
-                                     serves pg_catalog.text[] DEFAULT NULL, active pg_catalog.bool DEFAULT NULL)
+                                     serves pg_catalog.text[] DEFAULT NULL, active pg_catalog.bool DEFAULT NULL,
+                                     replication pg_catalog.text DEFAULT NULL)
 RETURNS void LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'alter_node_wrapper';
-COMMENT ON FUNCTION foreshard.alter_node(pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text[], pg_catalog.bool) IS
+COMMENT ON FUNCTION foreshard.alter_node(pg_catalog.text, pg_catalog.float8, pg_catalog.text, pg_catalog.text[], pg_catalog.bool, pg_catalog.text) IS
     'changes what is given of a node; the next plan follows it';
 
 CREATE FUNCTION foreshard.remove_node(name pg_catalog.text) RETURNS void

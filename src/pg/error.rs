@@ -44,6 +44,16 @@ impl Error {
         matches!(self.problems.as_slice(), [problem] if is_outside(problem))
     }
 
+    /// Another server does not answer.
+    pub fn is_disconnected(&self) -> bool {
+        matches!(self.problems.as_slice(), [problem] if problem.sqlstate.starts_with("08"))
+    }
+
+    /// Locks were waited for in a circle.
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self.problems.as_slice(), [problem] if problem.sqlstate == "40P01")
+    }
+
     /// Raises the ERROR. A single problem is raised as it is; several become one ERROR with the first one's SQLSTATE,
     /// all facts in the DETAIL and all remedies in the HINT. `what` completes "… cannot start": `restore of public.a`.
     pub fn raise(self, what: &str) -> ! {

@@ -11,6 +11,8 @@ use super::load::{self, Destination, LoadColumn, Loaded, Reached, ReadBack};
 use super::prepare::Prepared;
 use super::progress;
 use super::remote::Staging;
+use super::remote::link::Link;
+use super::replica::{record, tie};
 use super::request::Request;
 use super::settings;
 use super::statistics::{self, Gathering};
@@ -72,14 +74,18 @@ impl Work<'_> {
             }
             self.load(data, &columns, pages.as_ref(), staging.as_mut(), done)?;
         }
-        let mut sent = Sent { places: &places, checksum: None, statistics: None };
+        let mut sent = Sent { places: &places, links: Vec::new(), checksum: None, statistics: None };
         if let Some(mut staging) = staging {
             if let Some(pages) = pages.as_ref().filter(|_| self.summed()) {
                 progress::phase(progress::Phase::Verifying);
                 self.read_away(&mut staging, pages, &columns, &mut sent)?;
             }
             progress::phase(progress::Phase::Finishing);
-            staging.finish()?;
+            let links = staging.links();
+            staging.finish(self.summed())?;
+            // Nobody can write yet, so that nothing has to be copied.
+            tie(&links, false, self.request.config.synchronous)?;
+            sent.links = links;
         }
         progress::phase(progress::Phase::Verifying);
         // What was kept may have rows that are none any more, and may have been changed: the server is asked for all.
@@ -93,7 +99,11 @@ impl Work<'_> {
             Some(read) if filled_later => read.build_others()?,
             _ => self.indexes(done)?,
         }
-        self.step(|| self.publish(done, checksum, read_back.and_then(|read| read.statistics)))
+        let job = self.step(|| self.publish(done, checksum, read_back.and_then(|read| read.statistics)))?;
+        if !sent.links.is_empty() {
+            record::made(&plan.layout.shards, self.shards, &sent.links, self.request.config.synchronous)?;
+        }
+        Ok(job)
     }
 
     /// The backup's rows.
@@ -265,6 +275,8 @@ impl Work<'_> {
 struct Sent<'a> {
     /// Where each shard's are, by its ordinal.
     places: &'a [Option<u32>],
+    /// What ties copies of the shards to them.
+    links: Vec<Link>,
     /// As they were read back, where threads could do that.
     checksum: Option<Checksum>,
     /// Of all shards, as far as they are known by then.

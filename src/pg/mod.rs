@@ -25,6 +25,7 @@ pub mod quals;
 pub mod querylog;
 pub mod remote;
 pub mod replay;
+mod replica;
 mod request;
 mod restore;
 mod script;

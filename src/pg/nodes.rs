@@ -3,7 +3,7 @@
 
 use super::error::Result;
 use super::ffi::cstring;
-use super::remote::{Address, Connection, Swept, probe, sweep_unused};
+use super::remote::{Address, Connection, Swept, probe, sweep_unused, unfit_for_replication};
 use foreshard_core::model::node::{Location, Node, NodeCapacity};
 use foreshard_core::model::{Config, Problem};
 use foreshard_core::plan::Disk;
@@ -180,20 +180,25 @@ pub fn disks(nodes: &[Node]) -> Result<Vec<Disk>> {
     Ok(found.into_values().chain(own).collect())
 }
 
+/// What is said of a node; None for what is not.
+#[derive(Debug, Default)]
+pub struct Given<'a> {
+    pub capacity: Option<f64>,
+    pub zone: Option<&'a str>,
+    pub serves: Option<Vec<String>>,
+    pub active: Option<bool>,
+    /// How other nodes reach it, where that differs from how this server does.
+    pub replication: Option<&'a str>,
+}
+
 /// Registers a node after checking what it names.
 ///
 /// # Errors
 /// 22023 for a wrong name or capacity, 42704 for a tablespace or a server that does not exist, 42710 for a name already taken; for a
 /// server what [`Address::of_server`], [`Connection::open`] and [`probe`] say.
-pub fn add(
-    name: &str,
-    tablespace: Option<&str>,
-    server: Option<&str>,
-    capacity: f64,
-    zone: &str,
-    serves: Vec<String>,
-) -> Result<()> {
-    let mut problems = Vec::new();
+pub fn add(name: &str, tablespace: Option<&str>, server: Option<&str>, given: Given<'_>) -> Result<()> {
+    let capacity = given.capacity.unwrap_or(1.0);
+    let mut problems: Vec<Problem> = given.replication.and_then(unfit_for_replication).into_iter().collect();
     if name.is_empty() || name.len() > 63 {
         problems.push(Problem::new("22023", "a node's name has between 1 and 63 bytes"));
     }
@@ -239,15 +244,16 @@ pub fn add(
         return Err(problems.into());
     }
     Spi::run_with_args(
-        "INSERT INTO foreshard._nodes (name, tablespace, server, capacity, zone, serves)
-         VALUES ($1, CASE WHEN $6 IS NULL THEN coalesce($2, 'pg_default') END, $6, $3, $4, $5)",
+        "INSERT INTO foreshard._nodes (name, tablespace, server, capacity, zone, serves, replication)
+         VALUES ($1, CASE WHEN $6 IS NULL THEN coalesce($2, 'pg_default') END, $6, $3, $4, $5, $7)",
         &[
             name.into(),
             tablespace.map(str::to_owned).into(),
             capacity.into(),
-            zone.into(),
-            serves.into(),
+            given.zone.unwrap_or_default().into(),
+            given.serves.unwrap_or_default().into(),
             server.map(str::to_owned).into(),
+            given.replication.unwrap_or_default().into(),
         ],
     )?;
     for fact in told {
@@ -274,14 +280,12 @@ fn facts_of(node: &str, server: &str) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// 42704 for an unknown node, 22023 for a wrong capacity.
-pub fn alter(
-    name: &str,
-    capacity: Option<f64>,
-    zone: Option<&str>,
-    serves: Option<Vec<String>>,
-    active: Option<bool>,
-) -> Result<()> {
+pub fn alter(name: &str, given: Given<'_>) -> Result<()> {
+    let Given { capacity, zone, serves, active, replication } = given;
     require(name)?;
+    if let Some(problem) = replication.and_then(unfit_for_replication) {
+        return Err(problem.into());
+    }
     if let Some(capacity) = capacity.filter(|c| !(c.is_finite() && *c > 0.0)) {
         return Err(Problem::new("22023", "a node's capacity must be a positive number")
             .detail(format!("It is {capacity}."))
@@ -289,8 +293,15 @@ pub fn alter(
     }
     Spi::run_with_args(
         "UPDATE foreshard._nodes SET capacity = coalesce($2, capacity), zone = coalesce($3, zone),
-             serves = coalesce($4, serves), active = coalesce($5, active) WHERE name = $1",
-        &[name.into(), capacity.into(), zone.map(str::to_owned).into(), serves.into(), active.into()],
+             serves = coalesce($4, serves), active = coalesce($5, active), replication = coalesce($6, replication) WHERE name = $1",
+        &[
+            name.into(),
+            capacity.into(),
+            zone.map(str::to_owned).into(),
+            serves.into(),
+            active.into(),
+            replication.map(str::to_owned).into(),
+        ],
     )?;
     Ok(())
 }
@@ -303,6 +314,17 @@ pub fn remove(name: &str) -> Result<()> {
     require(name)?;
     let shards: i64 =
         Spi::get_one_with_args("SELECT count(*) FROM foreshard.shards WHERE node = $1", &[name.into()])?.unwrap_or(0);
+    let copies: i64 = Spi::get_one_with_args(
+        "SELECT count(*) FROM foreshard._replicas r JOIN pg_catalog.pg_class c ON c.oid = r.shard WHERE r.node = $1",
+        &[name.into()],
+    )?
+    .unwrap_or(0);
+    if shards == 0 && copies > 0 {
+        return Err(Problem::new("55006", format!("node \"{name}\" is in use"))
+            .detail(format!("It has copies of {copies} shards."))
+            .hint("SELECT * FROM foreshard.replicas shows which; drop their tables first.")
+            .into());
+    }
     if shards > 0 {
         return Err(Problem::new("55006", format!("node \"{name}\" is in use"))
             .detail(format!("{shards} shards live on it."))

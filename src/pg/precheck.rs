@@ -237,7 +237,8 @@ pub fn stored_plan(plan: &Plan, request: &Request, nodes: &[Node]) -> Result<()>
         .layout
         .shards
         .iter()
-        .map(|s| s.node.as_str())
+        .flat_map(|s| std::iter::once(&s.node).chain(&s.copies))
+        .map(String::as_str)
         .filter(|name| !nodes.iter().any(|n| n.name == *name))
         .collect();
     if !unknown.is_empty() {

@@ -56,7 +56,7 @@ pub fn restore(request: &Request, session: &Session) -> Result<Outcome> {
             for note in &plan.notes {
                 pgrx::notice!("{} {} {}: {}", note.kind, note.object, note.what, note.because);
             }
-            staging = Staging::begin(&blueprint, &plan.layout)?;
+            staging = Staging::begin(&blueprint, &plan.layout, request.config.synchronous)?;
             builder.run(Phase::BeforeLoad)?;
             if keep {
                 // Who goes on with it finds them there.

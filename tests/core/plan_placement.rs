@@ -2,7 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use crate::planner_world::*;
-use foreshard_core::model::node::{Location, NodeCapacity};
+use foreshard_core::model::node::{Location, Node, NodeCapacity};
 use foreshard_core::model::plan::{NodeShare, PlacementDecision};
 use foreshard_core::model::profile::HeavyHitter;
 use foreshard_core::model::{Bound, Plan, Shard, TableProfile};
@@ -258,14 +258,52 @@ fn nodes_on_one_disk_have_its_room_once() {
 
 #[test]
 fn replicas_need_zones_and_servers() {
-    let found = refused(&by_customer(json!({"replicas": 3})));
+    let found = refused(&by_customer(json!({"replicas": 2})));
     assert_eq!((found[0].0.as_str(), found.len()), ("22023", 1));
-    assert!(found[0].1.starts_with("3 replicas need as many zones|The nodes are in 2 zones."));
-    let mut one_zone = by_customer(json!({"replicas": 2}));
+    assert!(found[0].1.starts_with("a shard and its replicas need 3 zones|The nodes are in 2 zones."));
+    let mut one_zone = by_customer(json!({"replicas": 1}));
     assert_eq!(refused(&one_zone)[0].0, "0A000");
     one_zone.nodes.iter_mut().for_each(|n| n.zone = "north".to_owned());
     assert_eq!(refused(&one_zone)[0].0, "22023");
-    assert!(by_customer(json!({"replicas": 1})).try_plan("sales").is_ok());
+    assert!(by_customer(json!({"replicas": 0})).try_plan("sales").is_ok());
+}
+
+#[test]
+fn copies_are_in_other_zones_and_as_even_as_the_shards() {
+    let servers = |config, zones: &[&str]| {
+        let mut world = by_customer(config);
+        world.nodes = (zones.iter().zip(["a", "b", "c", "d"]))
+            .map(|(zone, name)| Node {
+                name: name.to_owned(),
+                location: Location::Server(name.to_owned()),
+                zone: (*zone).to_owned(),
+                ..world.nodes[0].clone()
+            })
+            .collect();
+        world
+    };
+    let plan = servers(json!({"replicas": 1, "shard_count": 12}), &["", "", ""]).plan("sales");
+    for shard in &plan.layout.shards {
+        assert!(shard.copies.len() == 1 && !shard.copies.contains(&shard.node), "{shard:?}");
+    }
+    let decision = plan.placement.as_ref().unwrap();
+    // What a node keeps, its shards and its copies: two thirds of the table, more or less.
+    let kept = |n: &NodeShare| n.bytes.unwrap() as f64 * 1.5 / decision.bytes.unwrap() as f64;
+    assert!(decision.nodes.iter().all(|n| n.copies >= 3 && (0.75..1.25).contains(&kept(n))), "{:?}", placement(&plan));
+    assert!(told(&plan).contains("a copy of each shard on a node of another zone"), "{}", told(&plan));
+    // Two nodes of one zone: the copy is never beside its shard.
+    let plan = servers(json!({"replicas": 1, "shard_count": 12}), &["east", "east", "west", "west"]).plan("sales");
+    let east = |node: &str| matches!(node, "a" | "b");
+    assert!(plan.layout.shards.iter().all(|s| east(&s.node) != east(&s.copies[0])));
+    // Pinned values are nowhere else, copies included.
+    let pin = json!({"replicas": 1, "shard_count": 12, "pin": [{"values": [7], "nodes": ["a", "c"]}]});
+    let plan = servers(pin, &["", "", ""]).plan("sales");
+    let shard = with(&plan, "7");
+    let mut both = vec![shard.node.clone(), shard.copies[0].clone()];
+    both.sort();
+    assert_eq!(both, ["a", "c"]);
+    let pin = json!({"replicas": 1, "shard_count": 12, "pin": [{"values": [7], "nodes": ["a"]}]});
+    assert_eq!(refused(&servers(pin, &["", "", ""]))[0].0, "22023");
 }
 
 #[test]
@@ -336,7 +374,8 @@ fn wrong_wishes_are_named_with_their_field() {
         problems.into_iter().map(|p| format!("{} {}", p.sqlstate, p.message)).collect()
     };
     let range = |field: &str| vec![format!("22023 config field \"{field}\" is out of range")];
-    assert_eq!(fields(json!({"replicas": 0})), range("replicas"));
+    assert_eq!(fields(json!({"replicas": 99})), range("replicas"));
+    assert_eq!(fields(json!({"synchronous": true})), range("synchronous"));
     assert_eq!(fields(json!({"affinity": [{"application": ""}]})), range("affinity"));
     assert_eq!(fields(json!({"affinity": [{"application": "x", "values": []}]})), range("affinity"));
     for share in [json!(0), json!(-1), json!(1.5)] {

@@ -51,8 +51,10 @@ pub struct Config {
     pub affinity: Option<Vec<AffinityConfig>>,
     /// Which values of the shard key are on which nodes and nowhere else.
     pub pin: Option<Vec<PinConfig>>,
-    /// Copies of each shard, the first one included; 1 by default.
+    /// Further copies of each shard, on nodes of other zones; 0 by default.
     pub replicas: Option<u32>,
+    /// A commit waits until all copies have it on disk.
+    pub synchronous: bool,
 
     /// A relation with the load over time; what it is expected to be stands in for the fields below.
     pub history: Option<HistoryConfig>,
@@ -288,8 +290,11 @@ impl Config {
         if self.nodes.as_ref().is_some_and(Vec::is_empty) {
             refuse("nodes", "The list of nodes is empty.".to_owned());
         }
-        if self.replicas == Some(0) {
-            refuse("replicas", "A shard has one copy at least.".to_owned());
+        if self.replicas.is_some_and(|n| n > MAX_REPLICAS) {
+            refuse("replicas", format!("A shard has at most {MAX_REPLICAS} further copies."));
+        }
+        if self.synchronous && self.replicas.unwrap_or(0) == 0 {
+            refuse("synchronous", "There are no copies to wait for: it goes with \"replicas\".".to_owned());
         }
         for affinity in self.affinity.iter().flatten() {
             if affinity.application.is_empty() {
@@ -312,6 +317,8 @@ impl Config {
 /// Planning without pruning was seen to take 56 ms at 1,024 partitions when this was designed (no bench of it is here yet); four
 /// times as many are taken for the end of what is usable.
 pub const MAX_SHARDS: u32 = 4096;
+/// Each is a slot that keeps WAL and a sender; more than a few are a sign of a mistake. Assumed.
+pub const MAX_REPLICAS: u32 = 15;
 /// PARTITION_MAX_KEYS of PostgreSQL.
 pub const MAX_KEY_COLUMNS: usize = 32;
 /// One megabyte: below it, a shard is mostly page headers and catalog rows.

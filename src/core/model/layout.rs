@@ -37,6 +37,9 @@ pub struct Shard {
     pub within: Option<Bound>,
     /// Name of the node it lives on.
     pub node: String,
+    /// Nodes with a copy of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub copies: Vec<String>,
     /// Expected share of the table's rows, 0..=1.
     pub share: f64,
 }

@@ -2,6 +2,7 @@
 
 pub mod calibration;
 pub mod config;
+pub mod fail_over;
 pub mod history;
 pub mod interrupts;
 pub mod layout;

@@ -30,8 +30,17 @@ pub struct NodeShare {
     /// What it was taken to bear; without a date, the defaults.
     pub bears: NodeCapacity,
     pub shards: u32,
+    /// Copies of other nodes' shards.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub copies: u32,
+    /// Of its shards and copies.
     pub bytes: Option<u64>,
     /// Of the rows and of the load, 0..=1.
     pub share: f64,
     pub load: f64,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "as serde calls it")]
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }

@@ -5,6 +5,7 @@ use super::levels::{can_be_parts, method_within};
 use crate::count::PERIODS;
 use crate::key::split;
 use crate::model::config::{UniquePolicy, WithinConfig};
+use crate::model::node::Location;
 use crate::model::words::{counted, list};
 use crate::model::{Column, Config, Method, Problem, Table};
 
@@ -62,22 +63,32 @@ pub(super) fn forced(input: &PlanInput<'_>, table: &Table) -> Vec<Problem> {
 
 /// Copies need nodes that do not fail together.
 fn replicas(input: &PlanInput<'_>) -> Option<Problem> {
-    let wanted = input.config.replicas.filter(|n| *n > 1)?;
+    let copies = input.config.replicas.filter(|n| *n > 0)?;
+    let wanted = copies + 1;
     let mut zones: Vec<&str> = input.nodes.iter().map(|n| n.zone.as_str()).collect();
     zones.sort_unstable();
     // Nodes without a zone are zones of their own.
     zones.dedup_by(|a, b| a == b && !a.is_empty());
     if wanted as usize > zones.len() {
         return Some(
-            Problem::new("22023", format!("{wanted} replicas need as many zones"))
+            Problem::new("22023", format!("a shard and its replicas need {wanted} zones"))
                 .detail(format!("The nodes are in {}.", counted(zones.len() as u64, "zone")))
                 .hint("Ask for fewer, or register nodes in other zones."),
         );
     }
+    let here: Vec<&str> = (input.nodes.iter().filter(|n| matches!(n.location, Location::Tablespace(_))))
+        .map(|n| n.name.as_str())
+        .collect();
+    if here.is_empty() {
+        return None;
+    }
     Some(
-        Problem::new("0A000", format!("{wanted} replicas of a shard are not possible on this server alone"))
-            .detail("All its nodes are tablespaces of one server: a second copy there would be lost with the first.")
-            .hint("Leave out \"replicas\" and give this server a standby; copies need nodes on other servers, which this version does not have."),
+        Problem::new("0A000", "shards on this server cannot have replicas")
+            .detail(format!(
+                "Tablespaces of this server: {}. A copy in another one would be lost with the first, and what is here is not published.",
+                list(&here, 10)
+            ))
+            .hint("Name nodes on other servers in \"nodes\", or leave out \"replicas\" and give this server a standby."),
     )
 }
 

@@ -330,6 +330,25 @@ fn nodes(plan: &Plan, page: &mut Page) {
     if !options.is_empty() {
         page.part("Foreign tables", &format!("{}.", options.join("; ")), 4);
     }
+    let copied = plan.layout.shards.iter().map(|s| s.copies.len() as u64).max().unwrap_or(0);
+    if copied > 0 {
+        let mut pairs: BTreeMap<(&str, &str), u64> = BTreeMap::new();
+        for shard in &plan.layout.shards {
+            shard.copies.iter().for_each(|copy| *pairs.entry((&shard.node, copy)).or_default() += 1);
+        }
+        let pairs: Vec<String> =
+            pairs.iter().map(|((of, on), n)| format!("{} of {of} on {on}", counted(*n, "shard"))).collect();
+        let text = format!(
+            "{} of each shard on a node of another zone, so that none is lost with its node: {}.",
+            match copied {
+                1 => "a copy".to_owned(),
+                n => counted(n, "copy"),
+            }
+            .replace("copys", "copies"),
+            list(&pairs, 12)
+        );
+        page.part("Copies", &text, 4);
+    }
     if let Some(placement) = plan.placement.as_ref().filter(|p| p.nodes.len() > 1) {
         page.part("Balance", &balance(placement), 2);
     }

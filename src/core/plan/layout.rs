@@ -52,7 +52,14 @@ pub(super) fn lay_out(
         }
     }
     for (ordinal, (bound, within, share)) in (0..).zip(shards) {
-        layout.shards.push(Shard { ordinal, bound, within, node: String::new(), share: round4(share) });
+        layout.shards.push(Shard {
+            ordinal,
+            bound,
+            within,
+            node: String::new(),
+            copies: Vec::new(),
+            share: round4(share),
+        });
     }
     Ok(layout)
 }

@@ -31,6 +31,13 @@ pub(super) fn settle(
     if !layout.method.shards() {
         let because = "The table is not sharded, and lies in the database's own tablespace.".to_owned();
         let pinned = input.config.pin.iter().flatten().next();
+        if input.config.replicas.is_some_and(|n| n > 0) {
+            return Err(vec![
+                Problem::new("0A000", "a plain table has no replicas")
+                    .detail("The chosen layout is one plain table, which lies on this server.")
+                    .hint("Leave out \"replicas\" and give this server a standby, or name a \"shard_key\"."),
+            ]);
+        }
         let decision = PlacementDecision {
             bytes: whole(1.0),
             nodes: Vec::new(),
@@ -71,10 +78,14 @@ pub(super) fn settle(
     let spots: Vec<Spot> = input.nodes.iter().zip(&capacities.capacities).map(spot).collect();
     let placed = place_items(&items, &spots, Rules::default())?;
     let homes: Vec<usize> = placed.homes.iter().filter_map(|h| h.first().copied()).collect();
-    for (piece, home) in spread.shards.iter().zip(&homes) {
-        let name = input.nodes.get(*home).map(|n| n.name.as_str()).unwrap_or_default();
+    let free = |at: usize| spread.shards.get(at).is_some_and(|s| s.node.is_empty());
+    let copies = copies(&items, &spots, &homes, free, input.config.replicas.unwrap_or(0))?;
+    let name = |spot: &usize| input.nodes.get(*spot).map(|n| n.name.clone()).unwrap_or_default();
+    for ((piece, home), copies) in spread.shards.iter().zip(&homes).zip(&copies) {
         let of_piece = |s: &&mut crate::model::Shard| s.bound == piece.bound || s.within.as_ref() == Some(&piece.bound);
-        layout.shards.iter_mut().filter(of_piece).for_each(|s| name.clone_into(&mut s.node));
+        for shard in layout.shards.iter_mut().filter(of_piece) {
+            (shard.node, shard.copies) = (name(home), copies.iter().map(name).collect());
+        }
     }
     let shares = spread.shards.iter().map(|s| s.share);
     let total = |values: &mut dyn Iterator<Item = (usize, f64)>, at: usize| -> f64 {
@@ -85,6 +96,8 @@ pub(super) fn settle(
         let share = total(&mut homes.iter().copied().zip(shares.clone()), at);
         let load = total(&mut homes.iter().copied().zip(loads.iter().copied()), at);
         let shards = layout.shards.iter().filter(|s| s.node == node.name).count();
+        let copied = layout.shards.iter().filter(|s| s.copies.contains(&node.name));
+        let kept = share + copied.clone().map(|s| s.share).sum::<f64>();
         NodeShare {
             node: node.name.clone(),
             zone: node.zone.clone(),
@@ -92,7 +105,8 @@ pub(super) fn settle(
             capacity: *capacity,
             bears: bears(node),
             shards: u32::try_from(shards).unwrap_or(u32::MAX),
-            bytes: whole(share),
+            copies: u32::try_from(copied.count()).unwrap_or(u32::MAX),
+            bytes: whole(kept),
             share: round4(share),
             load: round4(load),
         }
@@ -106,6 +120,37 @@ pub(super) fn settle(
         because: capacities.because,
     };
     Ok((decision, places.notes()))
+}
+
+/// Spots of `count` further copies of each item: each in a zone of its own, and the first copies of all as even among the spots as the
+/// items themselves, then the second ones. `free`: the item's wishes are the config's, and hold for its copies as well.
+fn copies(
+    items: &[Item],
+    spots: &[Spot],
+    homes: &[usize],
+    free: impl Fn(usize) -> bool,
+    count: u32,
+) -> Result<Vec<Homes>, Vec<Problem>> {
+    let mut out = vec![Homes::new(); items.len()];
+    let together = |a: usize, b: usize| {
+        let zone = |s: usize| spots.get(s).map_or("", |s| s.zone.as_str());
+        a == b || !zone(a).is_empty() && zone(a) == zone(b)
+    };
+    for _ in 0..count {
+        let next: Vec<Item> = (items.iter().zip(homes).zip(&out).enumerate())
+            .map(|(at, ((item, home), copies))| Item {
+                used_by: Vec::new(),
+                only: if free(at) { item.only.clone() } else { Vec::new() },
+                never: (0..spots.len())
+                    .filter(|spot| std::iter::once(home).chain(copies).any(|taken| together(*spot, *taken)))
+                    .collect(),
+                ..item.clone()
+            })
+            .collect();
+        let placed = place_items(&next, spots, Rules::default())?;
+        out.iter_mut().zip(placed.homes).for_each(|(all, new)| all.extend(new));
+    }
+    Ok(out)
 }
 
 /// Expected load of each shard, as shares of the whole.

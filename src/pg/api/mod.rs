@@ -7,6 +7,7 @@ mod forecast;
 mod jobs;
 mod nodes;
 mod replay;
+mod replicas;
 mod restore;
 mod verify;
 mod watch;

@@ -33,10 +33,12 @@ fn add_node(
     capacity: Option<f64>,
     zone: Option<&str>,
     serves: Option<Vec<Option<String>>>,
+    replication: Option<&str>,
 ) {
     run("adding a node", || {
         let serves = applications(serves)?.unwrap_or_default();
-        nodes::add(name_of(name)?, tablespace, server, capacity.unwrap_or(1.0), zone.unwrap_or_default(), serves)
+        let given = nodes::Given { capacity, zone, serves: Some(serves), active: None, replication };
+        nodes::add(name_of(name)?, tablespace, server, given)
     });
 }
 
@@ -47,8 +49,12 @@ fn alter_node(
     zone: Option<&str>,
     serves: Option<Vec<Option<String>>>,
     active: Option<bool>,
+    replication: Option<&str>,
 ) {
-    run("altering a node", || nodes::alter(name_of(name)?, capacity, zone, applications(serves)?, active));
+    run("altering a node", || {
+        let serves = applications(serves)?;
+        nodes::alter(name_of(name)?, nodes::Given { capacity, zone, serves, active, replication })
+    });
 }
 
 #[pg_extern(sql = false)]

@@ -22,7 +22,7 @@ pub use profile::{Wanted, orders, profile};
 pub use reading::Reading;
 pub use sections::{Destination, Loaded, Reached, load};
 pub use shape::{Routing, Target};
-pub use verify::content;
+pub use verify::{ShardContent, content};
 pub use writer::{blocks, cut};
 
 use super::error::Result;

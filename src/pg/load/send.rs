@@ -40,7 +40,7 @@ impl Sender<'_> {
     ) -> Result<(Checksum, u64)> {
         let fields = places(section, self.columns).ok_or_else(|| cannot_compare(section))?;
         let mut batch = Batch {
-            away: vec![Vec::new(); self.staging.nodes()],
+            away: vec![Vec::new(); self.staging.groups()],
             here: Vec::new(),
             key: self.routing.key.iter().filter_map(|column| fields.get(*column).copied()).collect(),
             values: self.summed.then(|| (self.columns.iter().map(Canonical::new).collect(), fields)),

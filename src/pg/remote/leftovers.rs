@@ -5,12 +5,14 @@
 
 use super::libpq::Connection;
 use super::names::{Mark, schema, this_server};
+use super::{link, standbys};
 use crate::pg::error::Result;
 use crate::pg::ffi::{self, quote_ident, quote_literal};
 use pgrx::prelude::*;
 
 /// Drops on a node what failed transactions of this database have left; gives how many tables that were.
 pub fn sweep(connection: &mut Connection) -> Result<usize> {
+    take_back(connection)?;
     let mut dropped = 0;
     for shell in shells(connection)? {
         if shell.is_ours() && failed(shell.mark.transaction)? {
@@ -38,10 +40,13 @@ pub struct Swept {
 /// copy of it, has made goes only where `all` says so.
 pub fn sweep_unused(connection: &mut Connection, all: bool) -> Result<Vec<Swept>> {
     let mut swept = Vec::new();
+    take_back(connection)?;
+    drop_links(connection, |name| unused(name, all))?;
+    let node = connection.node().to_owned();
     for shell in shells(connection)? {
         let state = state_of(shell.mark.transaction)?;
         // One that is too old to be known has ended.
-        if state.as_deref() == Some("in progress") || is_used(&shell.table)? {
+        if state.as_deref() == Some("in progress") || is_used(&shell.table, &node)? {
             continue;
         }
         if !all && !shell.is_ours() {
@@ -61,21 +66,88 @@ pub fn sweep_unused(connection: &mut Connection, all: bool) -> Result<Vec<Swept>
     Ok(swept)
 }
 
+/// Drops the links on a node by which no copy follows any more.
+pub fn drop_unused_links(connection: &mut Connection) -> Result<()> {
+    drop_links(connection, |name| unused(name, false))
+}
+
+fn unused(name: &str, all: bool) -> Result<bool> {
+    let ended = match link::transaction(name) {
+        Some(transaction) => state_of(transaction)?.as_deref() != Some("in progress"),
+        None => false,
+    };
+    Ok((all || name.starts_with(&link::whose())) && ended && !is_link(name)?)
+}
+
+/// Takes back on a node what a fail-over has prepared that failed here before it could do that, and drops the links of what failed.
+pub fn take_back(connection: &mut Connection) -> Result<()> {
+    let aborted = |name: &str| match link::transaction(name).filter(|_| name.starts_with(&link::whose())) {
+        Some(transaction) => failed(transaction),
+        None => Ok(false),
+    };
+    for row in connection.query(&link::prepared())?.rows {
+        let [Some(mark), Some(undo)] = row.as_slice() else { continue };
+        if aborted(mark)? {
+            connection.query(undo)?;
+        }
+    }
+    drop_links(connection, aborted)
+}
+
+/// Drops the links that are wanted no more; whoever waited for their copies waits no longer.
+fn drop_links(connection: &mut Connection, unwanted: impl Fn(&str) -> Result<bool>) -> Result<()> {
+    let mut found = Vec::new();
+    for row in connection.query(link::FIND)?.rows {
+        let [Some(kind), Some(name)] = row.as_slice() else { continue };
+        if name.starts_with(&link::ours()) && unwanted(name)? {
+            found.push((kind == "s", name.clone()));
+        }
+    }
+    let mut waited = Vec::new();
+    for name in standbys::waited_for(connection)? {
+        if unwanted(&name)? {
+            waited.push(name);
+        }
+    }
+    if !waited.is_empty() {
+        for statement in standbys::change(connection, &[], &waited)? {
+            connection.query(&statement)?;
+        }
+    }
+    for (subscribes, name) in found {
+        connection.query(&if subscribes { link::drop_subscription(&name) } else { link::drop_publication(&name) })?;
+    }
+    Ok(())
+}
+
+/// A copy here is kept by that link.
+fn is_link(name: &str) -> Result<bool> {
+    Ok(Spi::get_one_with_args::<bool>(
+        "SELECT EXISTS (SELECT FROM foreshard._replicas r JOIN pg_catalog.pg_class c ON c.oid = r.shard WHERE r.link OPERATOR(pg_catalog.=) $1)",
+        &[name.into()],
+    )?
+    .unwrap_or(true))
+}
+
 /// Drops this database's schema on a node, unless there are other tables in it.
 pub(super) fn drop_schema() -> String {
     let schema = quote_ident(&schema());
     format!(
-        "DO $$ BEGIN DROP SCHEMA IF EXISTS {schema}; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$"
+        "DO $$ BEGIN IF pg_catalog.to_regnamespace({literal}) IS NOT NULL THEN DROP FUNCTION IF EXISTS {schema}.fence(); END IF; DROP SCHEMA IF EXISTS {schema}; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$",
+        literal = quote_literal(&schema)
     )
 }
 
-/// A foreign table here stands for one of the shell's shards, whose names begin with its own.
-fn is_used(shell: &str) -> Result<bool> {
+/// A foreign table here stands for one of the shell's shards on that node, whose names begin with its own, or for one that has its copy there.
+fn is_used(shell: &str, node: &str) -> Result<bool> {
     Ok(Spi::get_one_with_args::<bool>(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_foreign_table f
+        "SELECT EXISTS (SELECT FROM pg_catalog.pg_foreign_table f JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
              WHERE ('schema_name=' || $1) = ANY (f.ftoptions)
-               AND EXISTS (SELECT FROM pg_catalog.unnest(f.ftoptions) o WHERE pg_catalog.starts_with(o, 'table_name=' || $2 || '_')))",
-        &[schema().into(), shell.into()],
+               AND EXISTS (SELECT FROM pg_catalog.unnest(f.ftoptions) o WHERE pg_catalog.starts_with(o, 'table_name=' || $2 || '_'))
+               AND (s.srvname IN (SELECT n.server FROM foreshard._nodes n WHERE n.name = $3)
+                    OR f.ftrelid IN (SELECT r.shard FROM foreshard._replicas r WHERE r.node = $3)
+                    OR s.srvname NOT IN (SELECT n.server FROM foreshard._nodes n WHERE n.server IS NOT NULL)))",
+        &[schema().into(), shell.into(), node.into()],
     )?
     .unwrap_or(true))
 }

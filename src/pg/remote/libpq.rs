@@ -20,9 +20,9 @@ const PATIENCE: Duration = Duration::from_millis(50);
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// By what texts of values are written and read, whatever a node was set up with.
 pub const TEXTS: [(&str, &str); 3] = [("timezone", "UTC"), ("datestyle", "ISO, YMD"), ("intervalstyle", "postgres")];
-/// What else does not depend on how a node was set up; and a node that works for nobody stops within a second.
+/// What else does not depend on how a node was set up (what is committed for a restore is on the node's disk, and waits for no copies); and a node that works for nobody stops within a second.
 const SESSION: &str = "SET search_path = pg_catalog; SET extra_float_digits = 3; SET bytea_output = 'hex'; SET statement_timeout = 0;
-    SET idle_in_transaction_session_timeout = 0; SET client_min_messages = warning; SET client_connection_check_interval = '1s'";
+    SET idle_in_transaction_session_timeout = 0; SET synchronous_commit = 'local'; SET client_min_messages = warning; SET client_connection_check_interval = '1s'";
 
 /// What a statement gave: rows of texts, and how many rows it changed.
 #[derive(Debug, Clone, Default)]
@@ -235,6 +235,33 @@ impl Connection {
     pub fn in_transaction(&self) -> bool {
         // SAFETY: an open connection.
         unsafe { pq::PQtransactionStatus(self.raw.as_ptr()) != pq::PGTransactionStatusType::PQTRANS_IDLE }
+    }
+
+    /// Hears out what was under way when an ERROR came; whether no transaction is open then. As uninterrupted as [`Self::last_words`].
+    pub fn settle(&mut self, patience: Duration) -> bool {
+        let deadline = Instant::now() + patience;
+        // SAFETY: an open connection, one that may be broken. Each result is freed once.
+        unsafe {
+            if pq::PQtransactionStatus(self.raw.as_ptr()) != pq::PGTransactionStatusType::PQTRANS_ACTIVE {
+                return !self.in_transaction();
+            }
+            loop {
+                pq::PQflush(self.raw.as_ptr());
+                if pq::PQconsumeInput(self.raw.as_ptr()) == 0 {
+                    return false;
+                }
+                while pq::PQisBusy(self.raw.as_ptr()) == 0 {
+                    if NonNull::new(pq::PQgetResult(self.raw.as_ptr())).map(Answered).is_none() {
+                        return !self.in_transaction();
+                    }
+                }
+                if Instant::now() >= deadline {
+                    return false;
+                }
+                let mut socket = self.poll(true, false);
+                libc::poll(&raw mut socket, 1, PATIENCE.as_millis() as c_int);
+            }
+        }
     }
 
     /// For the end of a transaction that failed: nothing may interrupt it, and nobody hears an error. Whether it was done in time.

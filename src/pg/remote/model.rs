@@ -55,6 +55,14 @@ impl Model {
         built_once(&here, |shard| read(&blueprint.target, shard))
     }
 
+    pub fn has_primary_key(&self) -> bool {
+        self.indexes.iter().any(|i| i.constraint && i.definition.starts_with("PRIMARY KEY"))
+    }
+
+    pub fn unlogged(&self) -> bool {
+        self.unlogged
+    }
+
     /// CREATE TABLE of the shell, into which the shards are put.
     pub fn shell(&self, shell: &TableName) -> String {
         let cut = self.cut.first().map_or("", String::as_str);

@@ -22,6 +22,55 @@ const DEAD_PEER: [(&CStr, &CStr); 4] = [
     (c"tcp_user_timeout", c"30000"),
 ];
 
+/// What of an address is true for other servers as well, and no secret.
+const SHARED: [&CStr; 9] = [
+    c"host",
+    c"hostaddr",
+    c"port",
+    c"dbname",
+    c"user",
+    c"sslmode",
+    c"connect_timeout",
+    c"target_session_attrs",
+    c"gssencmode",
+];
+
+/// What is wrong with words that tell other servers how to reach a node.
+pub fn unfit_for_replication(said: &str) -> Option<Problem> {
+    let text = cstring(said);
+    let wrong = |fact: String| Problem::new("22023", "a node's \"replication\" is a connection string").detail(fact);
+    // SAFETY: a text; a list that ends with an entry without a name and a message are ours to free.
+    unsafe {
+        let mut message = std::ptr::null_mut();
+        let list = pq::PQconninfoParse(text.as_ptr(), &raw mut message);
+        if list.is_null() {
+            let said = if message.is_null() {
+                String::new()
+            } else {
+                CStr::from_ptr(message).to_string_lossy().trim().to_owned()
+            };
+            pq::PQfreemem(message.cast());
+            return Some(
+                wrong(format!("The client library says: {said}."))
+                    .hint("Write it as in 'host=10.0.0.1 passfile=/etc/copies.pgpass'."),
+            );
+        }
+        let mut secret = false;
+        let mut next = list;
+        while !(*next).keyword.is_null() {
+            let name = CStr::from_ptr((*next).keyword).to_bytes();
+            secret |= !(*next).val.is_null() && matches!(name, b"password" | b"sslpassword");
+            next = next.add(1);
+        }
+        pq::PQconninfoFree(list);
+        secret.then(|| {
+            Problem::new("22023", "a node's \"replication\" must not hold a password")
+                .detail("Whoever may look into pg_subscription there would see it, and it would be kept here.")
+                .hint("Give the nodes a password file of their own (passfile=…), a certificate, or a line in pg_hba.conf.")
+        })
+    }
+}
+
 /// What libpq is told. Not shown by `Debug`: a password may be among it.
 pub struct Address {
     parameters: Vec<(CString, CString)>,
@@ -98,6 +147,17 @@ impl Address {
     pub fn parameters(&self) -> (Vec<*const c_char>, Vec<*const c_char>) {
         let both = self.parameters.iter().map(|(name, value)| (name.as_ptr(), value.as_ptr()));
         both.chain([(std::ptr::null(), std::ptr::null())]).unzip()
+    }
+
+    /// How another server reaches it, for a subscription there: without any secret, and with what the node says of itself for that.
+    pub fn for_replication(&self, said: &str) -> String {
+        let text = |bytes: &CStr| bytes.to_string_lossy().replace('\\', r"\\").replace('\'', r"\'");
+        let known = self.parameters.iter().filter(|(name, _)| SHARED.contains(&name.as_c_str()));
+        let mut words: Vec<String> =
+            known.map(|(name, value)| format!("{}='{}'", name.to_string_lossy(), text(value))).collect();
+        // The last word counts.
+        words.extend((!said.is_empty()).then(|| said.to_owned()));
+        words.join(" ")
     }
 
     pub fn needs_password(&self) -> bool {

@@ -5,9 +5,12 @@
 //! transaction fails instead, the tables are dropped again; and when it is killed before it can do that, they carry its number, and
 //! whoever connects to the node next finds that it failed ([`super::leftovers`]).
 
+use super::digest::{self, Digest};
+use super::fit::{self, Needs};
 use super::held;
 use super::leftovers::sweep;
 use super::libpq::{Answer, Connection, TEXTS, Took};
+use super::link::{self, Link};
 use super::model::Model;
 use super::names::Names;
 use super::server::Address;
@@ -16,7 +19,7 @@ use crate::pg::create::{Blueprint, bound_clause};
 use crate::pg::error::Result;
 use crate::pg::ffi::{quote_ident, quote_literal, quote_table};
 use foreshard_core::model::layout::Part;
-use foreshard_core::model::{Layout, TableName};
+use foreshard_core::model::{Layout, Problem, TableName};
 
 /// A node in use by a restore.
 #[derive(Debug)]
@@ -24,6 +27,14 @@ pub struct Node {
     pub connection: Connection,
     /// The shards that live there.
     shards: Vec<u32>,
+    /// The shards that it has copies of.
+    copies: Vec<u32>,
+}
+
+impl Node {
+    fn tables(&self) -> impl Iterator<Item = &u32> {
+        self.shards.iter().chain(&self.copies)
+    }
 }
 
 /// Shards that are being made on other servers.
@@ -33,46 +44,75 @@ pub struct Staging {
     model: Model,
     key: Vec<String>,
     nodes: Vec<Node>,
-    /// The place in `nodes` of each shard, by its ordinal; None for one that lives here.
+    /// The places in `nodes` that the same rows go to: that of the shards first, then those of their copies.
+    groups: Vec<Vec<usize>>,
+    /// The place in `groups` of each shard, by its ordinal; None for one that lives here.
     places: Vec<Option<u32>>,
+    /// Further copies of each shard.
+    copies: u64,
 }
 
 impl Staging {
     /// Connects to the nodes that the layout needs, and makes empty shards there. None where all shards live here.
-    pub fn begin(blueprint: &Blueprint<'_>, layout: &Layout) -> Result<Option<Self>> {
+    pub fn begin(blueprint: &Blueprint<'_>, layout: &Layout, synchronous: bool) -> Result<Option<Self>> {
         let Some(names) = blueprint.remote.clone() else { return Ok(None) };
         let model = Model::of(blueprint)?;
         let mut nodes: Vec<Node> = Vec::new();
-        let mut places = Vec::new();
+        let (mut groups, mut places): (Vec<Vec<usize>>, _) = (Vec::new(), Vec::new());
         for shard in &layout.shards {
-            let Some(server) = blueprint.server(&shard.node) else {
+            let mut group = Vec::new();
+            for (copy, name) in std::iter::once(&shard.node).chain(&shard.copies).enumerate() {
+                let Some(server) = blueprint.server(name) else { continue };
+                let place = match nodes.iter().position(|n| n.connection.node() == name) {
+                    Some(place) => place,
+                    None => {
+                        let mut connection = Connection::open(name, &Address::of_server(server)?)?;
+                        sweep(&mut connection)?;
+                        nodes.push(Node { connection, shards: Vec::new(), copies: Vec::new() });
+                        nodes.len() - 1
+                    }
+                };
+                if let Some(node) = nodes.get_mut(place) {
+                    if copy == 0 { &mut node.shards } else { &mut node.copies }.push(shard.ordinal);
+                }
+                group.push(place);
+            }
+            if group.is_empty() {
                 places.push(None);
                 continue;
-            };
-            let place = match nodes.iter().position(|n| n.connection.node() == shard.node) {
-                Some(place) => place,
-                None => {
-                    let mut connection = Connection::open(&shard.node, &Address::of_server(server)?)?;
-                    sweep(&mut connection)?;
-                    nodes.push(Node { connection, shards: Vec::new() });
-                    nodes.len() - 1
-                }
-            };
-            if let Some(node) = nodes.get_mut(place) {
-                node.shards.push(shard.ordinal);
             }
-            places.push(u32::try_from(place).ok());
+            let known = groups.iter().position(|g| *g == group).unwrap_or_else(|| {
+                groups.push(group);
+                groups.len() - 1
+            });
+            places.push(u32::try_from(known).ok());
         }
-        let mut staging = Self { names, model, key: layout.columns().cloned().collect(), nodes, places };
+        let copies = layout.shards.iter().map(|s| s.copies.len() as u64).max().unwrap_or(0);
+        let mut staging =
+            Self { names, model, key: layout.columns().cloned().collect(), nodes, groups, places, copies };
+        if copies > 0 {
+            staging.try_links(&staging.links(), synchronous, crate::pg::replica::record::address_for_others)?;
+            if staging.model.unlogged() {
+                return Err(Problem::new("0A000", "an unlogged table has no replicas")
+                    .detail("Copies follow what is logged.")
+                    .hint("Leave out \"replicas\", or make the table a logged one before its backup is taken.")
+                    .into());
+            }
+        }
         let parts = if layout.within.is_some() { layout.parts() } else { Vec::new() };
         let Self { names, model, nodes, .. } = &mut staging;
-        all(nodes, |node| create(names, model, layout, &parts, &node.shards))?;
+        all(nodes, |node| create(names, model, layout, &parts, &node.tables().copied().collect::<Vec<_>>()))?;
         Ok(Some(staging))
     }
 
     /// Where each shard lives, by its ordinal: the node's number, or None for here.
     pub fn places(&self) -> &[Option<u32>] {
         &self.places
+    }
+
+    /// How many places there are.
+    pub fn groups(&self) -> usize {
+        self.groups.len()
     }
 
     pub fn nodes(&self) -> usize {
@@ -91,17 +131,27 @@ impl Staging {
         all(&mut self.nodes, |_| copy.clone()).map(drop)
     }
 
-    /// Rows of one node's shards.
-    pub fn put(&mut self, node: u32, rows: &[u8]) -> Result<()> {
-        match usize::try_from(node).ok().and_then(|n| self.nodes.get_mut(n)) {
-            Some(node) if !rows.is_empty() => node.connection.put(rows),
-            _ => Ok(()),
+    /// Rows of the shards of one place.
+    pub fn put(&mut self, place: u32, rows: &[u8]) -> Result<()> {
+        let group = usize::try_from(place).ok().and_then(|place| self.groups.get(place)).filter(|_| !rows.is_empty());
+        for place in group.into_iter().flatten() {
+            if let Some(node) = self.nodes.get_mut(*place) {
+                node.connection.put(rows)?;
+            }
         }
+        Ok(())
     }
 
-    /// How many rows the nodes took since [`Self::begin_copy`].
+    /// How many rows the nodes took since [`Self::begin_copy`], copies apart.
     pub fn end_copy(&mut self) -> Result<u64> {
-        self.nodes.iter_mut().map(|node| node.connection.end()).sum()
+        let rows = self.nodes.iter_mut().map(|node| node.connection.end()).sum::<Result<u64>>()?;
+        let each = self.copies + 1;
+        match rows % each {
+            0 => Ok(rows / each),
+            _ => Err(Problem::new("XX001", "shards and their copies took different numbers of rows")
+                .detail(format!("They took {rows} rows in all, which are to be there {each} times."))
+                .into()),
+        }
     }
 
     /// From now on [`Self::take`] gives the rows that the nodes have, as COPY text with these columns.
@@ -109,8 +159,18 @@ impl Staging {
         let columns: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
         let shell = quote_table(&self.names.shell);
         let session: String = TEXTS.iter().map(|(name, value)| format!("SET LOCAL {name} = '{value}'; ")).collect();
-        let copy = format!("{session}COPY (SELECT {} FROM {shell}) TO STDOUT", columns.join(", "));
-        all(&mut self.nodes, |_| copy.clone()).map(drop)
+        let Self { names, nodes, .. } = self;
+        all(nodes, |node| {
+            let columns = columns.join(", ");
+            let shard = |ordinal: &u32| format!("SELECT {columns} FROM ONLY {}", quote_table(&names.shard(*ordinal)));
+            let rows = match (node.copies.as_slice(), node.shards.as_slice()) {
+                ([], _) => format!("SELECT {columns} FROM {shell}"),
+                (_, []) => format!("SELECT {columns} FROM {shell} WHERE false"),
+                (_, shards) => shards.iter().map(shard).collect::<Vec<_>>().join(" UNION ALL "),
+            };
+            format!("{session}COPY ({rows}) TO STDOUT")
+        })
+        .map(drop)
     }
 
     /// Appends what has come from one node to `rows`, until there are `most` bytes.
@@ -144,16 +204,96 @@ impl Staging {
     }
 
     /// Keys, indexes and statistics, on all nodes at once; then they commit. The tables stay when this transaction does.
-    pub fn finish(mut self) -> Result<()> {
-        let Self { names, model, key, nodes, .. } = &mut self;
+    pub fn finish(mut self, summed: bool) -> Result<()> {
+        let Self { names, model, key, nodes, copies, .. } = &mut self;
         let shell = names.shell.clone();
         all(nodes, |node| {
-            let shards: Vec<TableName> = node.shards.iter().map(|ordinal| names.shard(*ordinal)).collect();
+            let shards: Vec<TableName> = node.tables().map(|ordinal| names.shard(*ordinal)).collect();
             let mut statements = model.indexes(key, &shell, &shards);
+            if *copies > 0 && !model.has_primary_key() {
+                // A copy finds the row that was changed by its key, or by all that it was.
+                let whole = |shard: &TableName| format!("ALTER TABLE {} REPLICA IDENTITY FULL", quote_table(shard));
+                statements.extend(shards.iter().map(whole));
+            }
             statements.push(format!("ANALYZE {}", quote_table(&shell)));
             statements.join(";\n")
         })?;
+        if *copies > 0 {
+            self.compare(summed)?;
+        }
         held::commit(self.nodes, &shell)
+    }
+
+    /// Every copy has what its shard has.
+    ///
+    /// # Errors
+    /// XX001
+    fn compare(&mut self, summed: bool) -> Result<()> {
+        let Self { names, nodes, .. } = self;
+        let answers = all(nodes, |node| {
+            digest::ask(&node.tables().map(|ordinal| names.shard(*ordinal)).collect::<Vec<_>>(), summed)
+        })?;
+        let found: Vec<(usize, Digest)> = answers
+            .iter()
+            .enumerate()
+            .flat_map(|(at, a)| digest::answered(a).into_iter().map(move |d| (at, d)))
+            .collect();
+        for (_, copy) in &found {
+            if let Some((_, other)) = found.iter().find(|(_, d)| d.table == copy.table && d != copy) {
+                return Err(Problem::new("XX001", "a copy differs from its shard")
+                    .detail(format!("Of {} there are {} rows and {}.", copy.table, copy.rows, other.rows))
+                    .hint("Nothing was kept. Check the memory and disks of the nodes, and restore again.")
+                    .into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What will tie the copies to their shards.
+    pub fn links(&self) -> Vec<Link> {
+        let mut pairs: Vec<(usize, usize, Vec<TableName>)> = Vec::new();
+        for (ordinal, place) in (0..).zip(&self.places) {
+            let group = place.and_then(|p| self.groups.get(usize::try_from(p).ok()?));
+            let Some((from, to)) = group.and_then(|g| g.split_first()) else { continue };
+            for to in to {
+                let table = self.names.shard(ordinal);
+                match pairs.iter_mut().find(|p| (p.0, p.1) == (*from, *to)) {
+                    Some(pair) => pair.2.push(table),
+                    None => pairs.push((*from, *to, vec![table])),
+                }
+            }
+        }
+        let name = |at: usize| self.nodes.get(at).map(|n| n.connection.node().to_owned()).unwrap_or_default();
+        pairs
+            .into_iter()
+            .map(|(from, to, tables)| Link::new(&self.names.target, &name(from), &name(to), tables))
+            .collect()
+    }
+
+    /// Whether the nodes can have the links, all problems at once; `address` tells how others reach a node.
+    ///
+    /// # Errors
+    /// What [`fit::unfit`] says; 08001 where a node does not reach another one.
+    pub fn try_links(
+        &mut self,
+        links: &[Link],
+        synchronous: bool,
+        address: impl Fn(&str) -> Result<String>,
+    ) -> Result<()> {
+        let mut problems = Vec::new();
+        for node in &mut self.nodes {
+            let name = node.connection.node().to_owned();
+            let count = |of: &dyn Fn(&&Link) -> bool| links.iter().filter(of).count() as i64;
+            let needs = Needs { out: count(&|l| l.from == name), into: count(&|l| l.to == name), synchronous };
+            problems.extend(fit::unfit(&mut node.connection, needs)?);
+        }
+        if problems.is_empty() {
+            for link in links {
+                let Some(node) = self.nodes.iter_mut().find(|n| n.connection.node() == link.to) else { continue };
+                problems.extend(link::unreachable(&mut node.connection, &link.from, &address(&link.from)?)?);
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(problems.into()) }
     }
 }
 
@@ -192,25 +332,6 @@ fn create(names: &Names, model: &Model, layout: &Layout, parts: &[Part<'_>], sha
 
 /// Runs on each node what is made for it, on all at once; the answers in the nodes' order.
 pub fn all(nodes: &mut [Node], sql: impl Fn(&Node) -> String) -> Result<Vec<Answer>> {
-    for node in nodes.iter_mut() {
-        let sql = sql(node);
-        node.connection.send(&sql)?;
-    }
-    let mut waiting: Vec<usize> = (0..nodes.len()).collect();
-    let mut answers: Vec<Answer> = nodes.iter().map(|_| Answer::default()).collect();
-    while !waiting.is_empty() {
-        let mut still = Vec::new();
-        for place in waiting {
-            let (Some(node), Some(answer)) = (nodes.get_mut(place), answers.get_mut(place)) else { continue };
-            match node.connection.answer()? {
-                Some(came) => *answer = came,
-                None => still.push(place),
-            }
-        }
-        waiting = still;
-        if !waiting.is_empty() {
-            Connection::wait_for_any(waiting.iter().filter_map(|place| Some(&nodes.get(*place)?.connection)))?;
-        }
-    }
-    Ok(answers)
+    let texts: Vec<String> = nodes.iter().map(sql).collect();
+    held::at_once(&mut nodes.iter_mut().map(|n| &mut n.connection).zip(texts).collect::<Vec<_>>())
 }

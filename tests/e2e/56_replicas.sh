@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Copies of shards on other nodes: a coordinator and three nodes. What a restore makes of "replicas", what it refuses, how copies follow,
+# what the view says, what verify_table finds, and that nothing is left when it fails or the table goes.
+. "$(dirname -- "$0")/lib.sh"
+
+rows=${ROWS:-20000}
+server main
+for node in n1 n2 n3; do
+    server $node --tcp --conf "wal_level = logical" --conf "max_replication_slots = 20" --conf "max_wal_senders = 20" --conf "max_logical_replication_workers = 12" --conf "synchronous_commit = on"
+    sql $node "CREATE ROLE app SUPERUSER LOGIN PASSWORD 'secret of $node'"
+    sql $node "CREATE DATABASE shards OWNER app"
+done
+sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
+quiet="SET client_min_messages = error"
+for node in n1 n2 n3; do
+    sql main "$quiet; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards');
+        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app', password 'secret of $node');
+        SELECT foreshard.add_node('$node', server => '$node', zone => 'zone of $node')" >/dev/null
+done
+sql main "CREATE DATABASE shop"
+sql main "CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, note text, j jsonb); CREATE INDEX ON orders (note);
+    INSERT INTO orders SELECT n, n % 973, md5(n::text), jsonb_build_object('n', n) FROM generate_series(1, $rows) n;
+    CREATE TABLE keyless (k int, note text); INSERT INTO keyless SELECT n % 50, 'note ' || n FROM generate_series(1, 1000) n" shop
+on main pg_dump -Fc -d shop -f "$(backups main)/shop.dump"
+there() { sql "$1" "$2" shards; }
+contents() { sql main "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM $1 AS t" "${2:-postgres}"; }
+restore() { echo "$quiet; SELECT rows FROM restore_table('public.$1', '$(backups main)/shop.dump', '{\"query_log\": \"off\", \"method\": \"hash\", \"shard_key\": [\"$2\"], \"shard_count\": 6, \"replicas\": 1$3}')"; }
+# Everything that replication leaves on a node.
+left() { for node in n1 n2 n3; do there $node "SELECT (SELECT count(*) FROM pg_subscription) || '/' || (SELECT count(*) FROM pg_publication) || '/' || (SELECT count(*) FROM pg_replication_slots)
+    || '/' || (SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'foreshard%') || current_setting('synchronous_standby_names')"; done | xargs; }
+
+# What is refused, before anything is made.
+check_error "nodes cannot reach each other" '08001.*3 problems|08001.*node "n2" cannot subscribe to node "n1"' main "$(restore orders id '')"
+for node in n1 n2 n3; do as_server sed -i '1i host all app 127.0.0.1/32 trust' "$work/$node/data/pg_hba.conf"; sql $node "SELECT pg_reload_conf()" >/dev/null; done
+sleep 0.3
+check_error "too few zones" '22023.*need 4 zones' main "$(restore orders id ', "replicas": 3')"
+check_error "shards on this server have none" '0A000.*shards on this server cannot have replicas' main "SELECT foreshard.add_node('here', tablespace => 'pg_default'); $(restore orders id '')"
+check_error "a plain table has none" '0A000.*plain table has no replicas' main "SELECT restore_table('public.orders', '$(backups main)/shop.dump', '{\"query_log\": \"off\", \"method\": \"none\", \"replicas\": 1}')"
+check_error "no password in what others are told" '22023.*must not hold a password' main "SELECT foreshard.alter_node('n1', replication => 'host=127.0.0.1 password=x')"
+check_error "no connection string" '22023.*is a connection string' main "SELECT foreshard.alter_node('n1', replication => 'nothing')"
+sql n1 "ALTER ROLE app NOSUPERUSER; GRANT ALL ON DATABASE shards TO app"
+check_error "a role that may not" '42501.*role "app" may not' main "$(restore orders id '')"
+sql n1 "ALTER ROLE app SUPERUSER"
+sql n2 "ALTER SYSTEM SET wal_level = replica"; restart n2
+check_error "wal_level" '55000.*node "n2" cannot be copied' main "$(restore orders id '')"
+sql n2 "ALTER SYSTEM RESET wal_level"; sql n2 "ALTER SYSTEM SET max_replication_slots = 1"; restart n2
+check_error "too few slots" '53400.*max_replication_slots of node "n2"' main "$(restore orders id '')"
+sql n2 "ALTER SYSTEM RESET max_replication_slots"; restart n2
+check "nothing is left" "0/0/0/0 0/0/0/0 0/0/0/0" "$(left)"
+
+# Made, and tied.
+check "restored" "$rows" "$(sql main "$(restore orders id '')")"
+check "contents" "$(contents orders shop)" "$(contents orders)"
+check "a copy of each shard on another node" "6|6|t" "$(sql main "SELECT count(*), count(DISTINCT shard), bool_and(primary_node <> node) FROM foreshard.replicas")"
+check_match "explained" 'Copies: a copy of each shard on a node of another zone' "$(sql main "SELECT foreshard.explain(max(plan_id)) FROM foreshard.plans")"
+following() { wait_until 30 main "SELECT bool_and(state = 'following' AND lag_bytes = 0) FROM foreshard.replicas"; }
+following
+check "the view tells" "following|0|f" "$(sql main "SELECT DISTINCT state, lag_bytes, synchronous FROM foreshard.replicas")"
+# Rows of all shards on all nodes: each is there twice.
+twice() { for node in n1 n2 n3; do there $node "SELECT count(*) FROM $(there $node "SELECT oid::regclass FROM pg_class WHERE relkind = 'p' AND relname LIKE '$1%'")"; done | awk '{ n += $1 } END { print n }'; }
+check "each row is there twice" $((2 * rows)) "$(twice orders)"
+sql main "INSERT INTO orders SELECT n, 1, 'new' FROM generate_series($rows + 1, $rows + 500) n; UPDATE orders SET note = 'changed' WHERE id % 10 = 0; DELETE FROM orders WHERE id % 7 = 0"
+following
+check "copies follow" "$(($(sql main "SELECT count(*) FROM orders") * 2))" "$(twice orders)"
+check "verified" "6|t" "$(sql main "SELECT count(*), bool_and(ok) FROM foreshard.verify_table('orders')")"
+check "remembered" "t" "$(sql main "SELECT foreshard.check_replicas(); SELECT bool_and(seen_at IS NOT NULL AND seen_lag_bytes IS NOT NULL) FROM foreshard._replicas" | tail -n 1)"
+check "no secret there" 0 "$(for node in n1 n2 n3; do there $node "SELECT subconninfo FROM pg_subscription"; done | grep -c -e secret -e password || true)"
+check "no secret here" 0 "$(on main pg_dump -d postgres -n foreshard | grep -c 'secret of' || true)"
