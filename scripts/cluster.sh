@@ -106,7 +106,7 @@ cluster_kill() {
     postmaster=$(head -n 1 "$dir/data/postmaster.pid") || return
     kill -STOP "$postmaster"
     pids=$(awk -v parent="$postmaster" '{ sub(/^.*\) /, ""); if ($2 == parent) print FILENAME }' /proc/[0-9]*/stat 2>/dev/null |
-        cut -d/ -f3)
+        cut -d/ -f3) || true # a process that has ended meanwhile
     kill -KILL "$postmaster" $pids
     # A new server refuses to start while one of them still holds the shared memory.
     while kill -0 "$postmaster" $pids 2>/dev/null; do sleep 0.05; done

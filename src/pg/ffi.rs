@@ -241,6 +241,18 @@ pub fn flush_wal() {
     }
 }
 
+/// The number of the current (sub)transaction, given to it now if it had none. From now on this server knows for ever what became of it:
+/// without a record of it on disk, a crash would give the number to somebody else.
+pub fn known_transaction() -> super::error::Result<u64> {
+    pgrx::Spi::run("SELECT pg_catalog.pg_logical_emit_message(true, 'foreshard', '')")?;
+    // SAFETY: in a transaction that may write; the position was given out by the log itself.
+    unsafe {
+        let number = pg_sys::GetCurrentFullTransactionId().value;
+        pg_sys::XLogFlush(pg_sys::XactLastRecEnd);
+        Ok(number)
+    }
+}
+
 /// Serves the backend's interrupts for the pure crate: a cancel unwinds from the call as the server's ERROR.
 pub fn interrupts() -> Interrupts {
     Interrupts(|| {

@@ -81,7 +81,7 @@ impl Work<'_> {
                 self.read_away(&mut staging, pages, &columns, &mut sent)?;
             }
             progress::phase(progress::Phase::Finishing);
-            let links = staging.links();
+            let links = staging.links()?;
             staging.finish(self.summed())?;
             // Nobody can write yet, so that nothing has to be copied.
             tie(&links, false, self.request.config.synchronous)?;

@@ -57,7 +57,7 @@ impl Prepared {
             tablespaces: self.places.tablespaces.clone(),
             servers: self.places.servers.clone(),
             wrapper: &self.plan.wrapper,
-            remote: self.places.reach(&self.plan.layout).then(|| Names::new(&self.plan.target)),
+            remote: self.places.reach(&self.plan.layout).then(|| Names::new(&self.plan.target)).transpose()?,
             carried: self.carried.clone(),
         })
     }

@@ -104,7 +104,6 @@ fn unsafe_code_stays_where_it_is_expected() {
         "pg/progress.rs",
         "pg/remote/held.rs",
         "pg/remote/libpq.rs",
-        "pg/remote/link.rs",
         "pg/remote/names.rs",
         "pg/remote/repoint.rs",
         "pg/remote/server.rs",

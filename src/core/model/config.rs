@@ -345,7 +345,8 @@ fn read_field<T: DeserializeOwned>(name: &str, value: &Value) -> Result<(), Prob
     let alone = Value::Object(Map::from_iter([(name.to_owned(), value.clone())]));
     serde_json::from_value::<T>(alone).map(drop).map_err(|e| {
         let text = e.to_string();
-        match text.strip_prefix("unknown field `").and_then(|rest| rest.split_once("`, expected one of ")) {
+        let rest = text.strip_prefix("unknown field `");
+        match rest.and_then(|r| r.split_once("`, expected one of ").or_else(|| r.split_once("`, expected "))) {
             Some((field, valid)) if field == name => Problem::new("22023", format!("unknown config field \"{name}\""))
                 .hint(format!("Valid fields are {}.", valid.replace('`', ""))),
             _ => Problem::new("22023", format!("config field \"{name}\" cannot be read")).detail(sentence(&text)),

@@ -3,15 +3,13 @@
 //!
 //! A slot that is left behind keeps WAL for ever, and cannot carry a comment: so the name itself tells whose it is, by this database,
 //! this very server, and the number of the transaction that made it, of which this server knows for ever what became.
-#![allow(unsafe_code)]
 
 use super::libpq::Connection;
 use super::names::{schema, this_server};
 use crate::pg::error::Result;
-use crate::pg::ffi::{quote_ident, quote_literal, quote_table};
+use crate::pg::ffi::{self, quote_ident, quote_literal, quote_table};
 use foreshard_core::backup::checksum::RowHasher;
 use foreshard_core::model::{Problem, TableName};
-use pgrx::pg_sys;
 
 /// All shards of a table that one node copies from another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,12 +25,11 @@ pub struct Link {
 
 impl Link {
     /// One that the current (sub)transaction makes.
-    pub fn new(target: &TableName, from: &str, to: &str, tables: Vec<TableName>) -> Self {
-        // SAFETY: the number of the current subtransaction, given to it now if it had none.
-        let xid = unsafe { pg_sys::GetCurrentFullTransactionId() }.value;
+    pub fn new(target: &TableName, from: &str, to: &str, tables: Vec<TableName>) -> Result<Self> {
+        let xid = ffi::known_transaction()?;
         let pair = digest(&[&target.schema, &target.name, from, to]);
         let name = format!("{}{:x}_{:08x}", whose(), xid, pair as u32);
-        Self { name, from: from.to_owned(), to: to.to_owned(), tables }
+        Ok(Self { name, from: from.to_owned(), to: to.to_owned(), tables })
     }
 
     /// At the shards' node. In a transaction that has not written, [`Self::slot`] comes after it.
@@ -161,8 +158,6 @@ pub fn prepared() -> String {
 }
 
 /// What is written on them.
-pub fn mark(kind: &str) -> String {
-    // SAFETY: the number of the current subtransaction, given to it now if it had none.
-    let xid = unsafe { pg_sys::GetCurrentFullTransactionId() }.value;
-    format!("{}{xid:x}_{kind}", whose())
+pub fn mark(kind: &str) -> Result<String> {
+    Ok(format!("{}{:x}_{kind}", whose(), ffi::known_transaction()?))
 }

@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use crate::pg::create::{part_name, shard_name};
+use crate::pg::error::Result;
 use crate::pg::ffi;
 use foreshard_core::backup::checksum::RowHasher;
 use foreshard_core::model::TableName;
@@ -34,12 +35,11 @@ pub struct Mark {
 
 impl Names {
     /// For what the current (sub)transaction makes.
-    pub fn new(target: &TableName) -> Self {
-        // SAFETY: the number of the current subtransaction, given to it now if it had none.
-        let xid = unsafe { pg_sys::GetCurrentFullTransactionId() }.value;
+    pub fn new(target: &TableName) -> Result<Self> {
+        let xid = ffi::known_transaction()?;
         let end = (0..=target.name.len().min(32)).rev().find(|n| target.name.is_char_boundary(*n)).unwrap_or(0);
         let short = target.name.get(..end).unwrap_or_default();
-        Self { target: target.clone(), shell: TableName::new(schema(), format!("{short}_{xid}")), xid }
+        Ok(Self { target: target.clone(), shell: TableName::new(schema(), format!("{short}_{xid}")), xid })
     }
 
     pub fn shard(&self, ordinal: u32) -> TableName {

@@ -91,7 +91,8 @@ impl Staging {
         let mut staging =
             Self { names, model, key: layout.columns().cloned().collect(), nodes, groups, places, copies };
         if copies > 0 {
-            staging.try_links(&staging.links(), synchronous, crate::pg::replica::record::address_for_others)?;
+            let links = staging.links()?;
+            staging.try_links(&links, synchronous, crate::pg::replica::record::address_for_others)?;
             if staging.model.unlogged() {
                 return Err(Problem::new("0A000", "an unlogged table has no replicas")
                     .detail("Copies follow what is logged.")
@@ -250,7 +251,7 @@ impl Staging {
     }
 
     /// What will tie the copies to their shards.
-    pub fn links(&self) -> Vec<Link> {
+    pub fn links(&self) -> Result<Vec<Link>> {
         let mut pairs: Vec<(usize, usize, Vec<TableName>)> = Vec::new();
         for (ordinal, place) in (0..).zip(&self.places) {
             let group = place.and_then(|p| self.groups.get(usize::try_from(p).ok()?));

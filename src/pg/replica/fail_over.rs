@@ -242,7 +242,7 @@ fn prepare(held: &mut Held, node: &str, reached: bool, lost: &[Lost], replicas: 
             })?;
         }
     }
-    let mark = quote_literal(&link::mark("halted"));
+    let mark = quote_literal(&link::mark("halted")?);
     for copy in &links {
         let name = quote_ident(&copy.link);
         let holder = held.node(&copy.node)?;
@@ -284,7 +284,7 @@ fn prepare(held: &mut Held, node: &str, reached: bool, lost: &[Lost], replicas: 
 
 /// Shards refuse writes from now on, one after the other: who writes to two of them is refused by the second.
 fn fence(held: &mut Held, node: &str, moving: &[&Lost]) -> Result<()> {
-    let (schema, mark) = (quote_ident(&schema()), link::mark("fence"));
+    let (schema, mark) = (quote_ident(&schema()), link::mark("fence")?);
     let (rows, all) = (quote_ident(&mark), quote_ident(&format!("{mark}_all")));
     let holder = held.node(node)?;
     holder.run(

@@ -136,7 +136,7 @@ fn links_of(node: &str, stale: &[&Replica]) -> Result<Vec<Link>> {
     let mut links = Vec::new();
     for (relation, from, tables) in groups {
         if let Some(target) = catalog::name_of(relation)? {
-            links.push(Link::new(&target, from, node, tables));
+            links.push(Link::new(&target, from, node, tables)?);
         }
     }
     Ok(links)

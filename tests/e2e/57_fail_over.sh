@@ -1,0 +1,167 @@
+#!/usr/bin/env bash
+# Copies take over: a node is killed under writers and not one acknowledged row is missing; a planned switch loses nothing; a crash says what
+# could be lost; whatever is killed meanwhile, there is the old layout or the new one; who comes back is a copy again.
+. "$(dirname -- "$0")/lib.sh"
+
+rows=${ROWS:-3000}
+server main
+for node in n1 n2 n3; do
+    server $node --tcp --conf "wal_level = logical" --conf "max_replication_slots = 20" --conf "max_wal_senders = 20" --conf "max_logical_replication_workers = 12" --conf "synchronous_commit = on" \
+        --conf "wal_retrieve_retry_interval = 200ms"
+    as_server sed -i '1i host all app 127.0.0.1/32 trust' "$work/$node/data/pg_hba.conf"; sql $node "SELECT pg_reload_conf()" >/dev/null
+    sql $node "CREATE ROLE app SUPERUSER LOGIN"
+    sql $node "CREATE DATABASE shards OWNER app"
+done
+quiet="SET client_min_messages = error"
+sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
+for node in n1 n2 n3; do
+    sql main "$quiet; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards');
+        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app'); SELECT foreshard.add_node('$node', server => '$node')" >/dev/null
+done
+sql main "CREATE DATABASE shop"
+sql main "CREATE TABLE orders (id bigint PRIMARY KEY, note text); INSERT INTO orders SELECT n, md5(n::text) FROM generate_series(1, $rows) n" shop
+on main pg_dump -Fc -d shop -f "$(backups main)/shop.dump"
+there() { sql "$1" "$2" shards; }
+restore() { sql main "$quiet; SELECT rows FROM restore_table('public.$1', '$(backups main)/shop.dump', '{\"source\": \"public.orders\", \"query_log\": \"off\", \"method\": \"hash\", \"shard_key\": [\"id\"], \"shard_count\": 6, \"replicas\": 1$2}')"; }
+contents() { sql main "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM $1 AS t"; }
+following() { wait_until 60 main "SELECT bool_and(state = 'following' AND lag_bytes = 0) FROM foreshard.replicas"; }
+verified() { sql main "$quiet; SELECT count(*), bool_and(ok) FROM foreshard.verify_table('$1')"; }
+layout() { sql main "SELECT string_agg(shard || '@' || node, ' ' ORDER BY shard::text) FROM foreshard.shards"; }
+writes() { sql main "UPDATE orders SET note = note || '.' WHERE id <= 60; SELECT count(*) FROM orders WHERE id <= 60"; }
+back() { start "$1"; wait_until 30 "$1" "SELECT true"; }
+
+# Without waiting: planned, nothing is lost.
+check "restored" "$rows" "$(restore orders '')"
+following
+check_error "no such node" '42704.*"nowhere" does not exist' main "SELECT foreshard.fail_over('nowhere')"
+check_error "a tablespace" '0A000' main "$quiet; SELECT foreshard.add_node('here', tablespace => 'pg_default'); SELECT foreshard.fail_over('here')"
+check_error "unknown field" '22023.*unknown config field' main "SELECT foreshard.fail_over('n1', '{\"force\": true}')"
+before=$(layout)
+check "said only" "2|none|t" "$(sql main "SELECT count(*), min(possible_loss), bool_and(ok) FROM foreshard.fail_over('n1', '{\"dry_run\": true}')")"
+check "and nothing done" "$before" "$(layout)"
+# Sessions that write all the while, and one that has prepared statements.
+writer() {
+    local n=0 id
+    while [ ! -e "$work/stop" ]; do
+        n=$((n + 1)); id=$(($1 * 1000000 + n))
+        if sql main "INSERT INTO orders VALUES ($id, 'w$1')" >/dev/null 2>>"$work/refused"; then echo $id >>"$work/acknowledged.$1"; fi
+    done
+}
+begin_writing() { rm -f "$work/stop" "$work"/acknowledged.* "$work/refused"; writers=(); for w in 1 2 3; do writer $w & writers+=($!); done; }
+end_writing() { touch "$work/stop"; wait "${writers[@]}" || true; }
+missing() { cat "$work"/acknowledged.* >"$work/all"; sql main "SELECT id FROM orders WHERE id >= 1000000 AND note LIKE 'w%'" | sort >"$work/there"; sort "$work/all" | comm -23 - "$work/there" | wc -l; }
+begin_writing
+sleep 1
+coproc prepared { on main psql -XAtq; }
+echo "PREPARE p AS SELECT count(*) FROM orders WHERE id <= 60; SET plan_cache_mode = force_generic_plan; EXECUTE p;" >&"${prepared[1]}"; read -r got <&"${prepared[0]}"
+check "prepared" 60 "$got"
+check "a planned switch" "2|none|t" "$(sql main "SELECT count(*), min(possible_loss), bool_and(ok) FROM foreshard.fail_over('n1')")"
+echo "EXECUTE p;" >&"${prepared[1]}"; read -r got <&"${prepared[0]}"
+check "a session follows" 60 "$got"
+echo '\q' >&"${prepared[1]}"; wait "$prepared_PID" 2>/dev/null || true
+sleep 1
+end_writing
+check "somebody wrote" yes "$([ "$(cat "$work"/acknowledged.* | wc -l)" -gt 20 ] && echo yes)"
+check "not one acknowledged row is missing" 0 "$(missing)"
+check "no shard there any more" 0 "$(sql main "SELECT count(*) FROM foreshard.shards WHERE node = 'n1'")"
+check "writes go on" 60 "$(writes)"
+check_error "the old node takes none" '25006.*takes no writes here' n1 "SET client_min_messages = error; DO \$\$ BEGIN EXECUTE (SELECT format('DELETE FROM %s', tgrelid::regclass) FROM pg_trigger WHERE tgname LIKE '%fence' LIMIT 1); END \$\$" shards
+check "its links are gone" "0|0" "$(there n1 "SELECT count(*), (SELECT count(*) FROM pg_replication_slots) FROM pg_publication")"
+check "what it has is told to be stale" 2 "$(sql main "SELECT count(*) FROM foreshard.replicas WHERE node = 'n1' AND state = 'stale'")"
+check "verify_table names them" "6|f" "$(verified orders)"
+check "it rejoins" "2|t" "$(sql main "SELECT count(*), bool_and(ok) FROM foreshard.rejoin('n1')")"
+following
+check "all is well again" "6|t" "$(verified orders)"
+
+# A crash: what could be lost is said first.
+sql main "SELECT foreshard.check_replicas()" >/dev/null
+crash n2
+check_error "not without leave" '55000.*could lose rows' main "SELECT foreshard.fail_over('n2')"
+check_match "dry run says it" 'behind when last seen at' "$(sql main "SELECT possible_loss FROM foreshard.fail_over('n2', '{\"dry_run\": true}')")"
+check "the view still answers" t "$(sql main "SELECT bool_or(state = 'unreachable') FROM foreshard.replicas")"
+check "verify_table names who is down" "f" "$(sql main "$quiet; SELECT bool_and(ok) FROM foreshard.verify_table('orders')")"
+check "with leave" t "$(sql main "SELECT bool_and(ok) FROM foreshard.fail_over('n2', '{\"accept_loss\": true}')")"
+check "writes go on without it" 60 "$(writes)"
+back n2
+check "it rejoins after a crash" t "$(sql main "SELECT bool_and(ok) FROM foreshard.rejoin('n2')")"
+following
+check "all is well after a crash" "6|t" "$(verified orders)"
+# One that was restored from an old backup.
+copied=$(there n2 "SELECT oid::regclass FROM pg_class WHERE relkind = 'r' AND relname LIKE 'orders%' LIMIT 1")
+there n2 "SET session_replication_role = replica; DELETE FROM $copied WHERE id <= 100"
+check "a copy that is not the same is found" "6|f|1" "$(sql main "$quiet; SELECT count(*), bool_and(ok), count(*) FILTER (WHERE NOT ok) FROM foreshard.verify_table('orders')")"
+there n2 "SET session_replication_role = replica; TRUNCATE $copied"
+check_match "and named" "the copy of shard (public.)?orders_s000. on node \"n2\" is not the same.*" "$(sql main "SELECT 1 FROM foreshard.verify_table('orders')" 2>&1 | grep WARNING)"
+sql main "DROP TABLE orders; SELECT foreshard.sweep_nodes()" >/dev/null
+
+# Whatever is killed in the middle: the old layout, or the new one; afterwards a sweep lets writes in again and copies follow.
+check "restored anew" "$rows" "$(restore orders '')"
+following
+shard=$(sql main "SELECT shard FROM foreshard.shards WHERE node = 'n1' ORDER BY 1 LIMIT 1")
+table=$(sql main "SELECT schema || '.' || name FROM (SELECT max(option_value) FILTER (WHERE option_name = 'schema_name') AS schema, max(option_value) FILTER (WHERE option_name = 'table_name') AS name
+    FROM pg_foreign_table, pg_options_to_table(ftoptions) WHERE ftrelid = '$shard'::regclass) o")
+copy=$(sql main "SELECT node FROM foreshard.replicas WHERE shard = '$shard'::regclass")
+some=$(sql main "SELECT id FROM $shard LIMIT 1")
+# hold NODE DATABASE SQL: a session that keeps what the statements lock.
+hold() {
+    coproc holder { on "$1" psql -XAtq -d "$2"; }
+    echo "$3; SELECT 'held';" >&"${holder[1]}"
+    local got; until [ "${got:-}" = held ]; do read -r got <&"${holder[0]}"; done
+}
+let_go() { [ -z "${holder_PID:-}" ] || { kill "$holder_PID" 2>/dev/null; wait "$holder_PID" 2>/dev/null || true; }; }
+victim() { (on main psql -XAtq -c "$quiet; SET application_name = 'victim'; SELECT foreshard.fail_over('n1')" >"$work/victim.out" 2>&1) & victim=$!; }
+pid() { sql main "SELECT pid FROM pg_stat_activity WHERE application_name = 'victim'"; }
+waits() { wait_until 20 "$1" "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '$2')"; }
+comes_back() { wait $victim || true; local n; for n in $(seq 200); do [ "$(sql main "SELECT true" 2>/dev/null)" != t ] || return 0; sleep 0.1; done; return 1; }
+by_backend() { kill -KILL "$(pid)"; comes_back; }
+by_server() { crash main; start main; comes_back; }
+by_cancel() { sql main "SELECT pg_cancel_backend($(pid))" >/dev/null; comes_back; }
+# judge WHAT LAYOUT
+judge() {
+    let_go
+    for node in n1 n2 n3; do wait_until 20 $node "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'foreshard'"; done
+    check "$1: the layout" "$2" "$(layout)"
+    [ "$3" = by_cancel ] || sql main "$quiet; SELECT foreshard.sweep_nodes()" >/dev/null
+    check "$1: writes" 60 "$(writes)"
+    if [ "$2" = "$old" ]; then
+        following
+        check "$1: verified" "6|t" "$(verified orders)"
+    fi
+}
+old=$(layout)
+for how in by_backend by_server by_cancel; do
+    hold n1 shards "BEGIN; UPDATE $table SET note = note WHERE id = $some"; victim; waits n1 'CREATE TRIGGER%'; $how
+    judge "$how while writers are waited for" "$old" $how
+    there "$copy" "SELECT 1" >/dev/null
+    hold "$copy" shards "BEGIN; LOCK TABLE $table IN ACCESS EXCLUSIVE MODE"; sql main "UPDATE orders SET note = note || '!' WHERE id = $some"; victim
+    wait_until 20 n1 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'foreshard' AND query LIKE '%pg_sleep%')"; $how
+    judge "$how while copies catch up" "$old" $how
+    hold main postgres "BEGIN; SELECT count(*) FROM orders"; victim; waits main '%fail_over%'; $how
+    judge "$how while sessions are waited for" "$old" $how
+done
+# The commit is done, and what is not needed any more cannot be dropped.
+hold "$copy" shards "BEGIN; LOCK TABLE pg_catalog.pg_subscription_rel IN SHARE MODE"; victim; waits "$copy" '%DROP SUBSCRIPTION%'; by_backend
+new=$(layout)
+judge "by_backend after the commit" "$new" by_backend
+check "the new layout" 0 "$(sql main "SELECT count(*) FROM foreshard.shards WHERE node = 'n1'")"
+check "what is not needed any more is swept" "0|0" "$(there n1 "SELECT count(*), (SELECT count(*) FROM pg_replication_slots) FROM pg_publication")"
+check "and the node rejoins" "2|t" "$(sql main "SELECT count(*), bool_and(ok) FROM foreshard.rejoin('n1')")"
+sql main "DROP TABLE orders; SELECT foreshard.sweep_nodes()" >/dev/null
+
+# Commits wait for copies: a node is killed under writers, and not one acknowledged row is missing.
+check "restored, synchronous" "$rows" "$(restore orders ', "synchronous": true')"
+check "commits wait" "t" "$(sql main "SELECT bool_and(synchronous) FROM foreshard.replicas")"
+check "each node waits for its copies" "2 2 2" "$(for node in n1 n2 n3; do there $node "SELECT count(*) FILTER (WHERE sync_state = 'sync') FROM pg_stat_replication"; done | xargs)"
+begin_writing
+sleep 2
+crash n1
+check "a fail-over after a crash loses nothing" "none|t" "$(sql main "SELECT min(possible_loss), bool_and(ok) FROM foreshard.fail_over('n1')")"
+sleep 2
+end_writing
+check "somebody wrote, before and after" yes "$([ "$(cat "$work"/acknowledged.* | wc -l)" -gt 40 ] && echo yes)"
+check "not one acknowledged row is missing after a crash" 0 "$(missing)"
+back n1
+check "it rejoins, and is waited for" "t|t" "$(sql main "SELECT bool_and(ok) FROM foreshard.rejoin('n1')")|$(sql main "SELECT bool_and(synchronous) FROM foreshard.replicas")"
+check "all is well in the end" "6|t" "$(verified orders)"
+sql main "DROP TABLE orders; SELECT foreshard.sweep_nodes()" >/dev/null
+check "nobody waits for what is gone" "" "$(for node in n1 n2 n3; do there $node "SHOW synchronous_standby_names"; done | xargs)"
