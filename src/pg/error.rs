@@ -49,6 +49,11 @@ impl Error {
         matches!(self.problems.as_slice(), [problem] if problem.sqlstate.starts_with("08"))
     }
 
+    /// A lock was not to be had in time.
+    pub fn is_lock_timeout(&self) -> bool {
+        matches!(self.problems.as_slice(), [problem] if problem.sqlstate == "55P03")
+    }
+
     /// Locks were waited for in a circle.
     pub fn is_deadlock(&self) -> bool {
         matches!(self.problems.as_slice(), [problem] if problem.sqlstate == "40P01")

@@ -66,3 +66,49 @@ check "verified" "6|t" "$(sql main "SELECT count(*), bool_and(ok) FROM foreshard
 check "remembered" "t" "$(sql main "SELECT foreshard.check_replicas(); SELECT bool_and(seen_at IS NOT NULL AND seen_lag_bytes IS NOT NULL) FROM foreshard._replicas" | tail -n 1)"
 check "no secret there" 0 "$(for node in n1 n2 n3; do there $node "SELECT subconninfo FROM pg_subscription"; done | grep -c -e secret -e password || true)"
 check "no secret here" 0 "$(on main pg_dump -d postgres -n foreshard | grep -c 'secret of' || true)"
+
+# Without a key a changed row is found by all that it was.
+check "restored without a key" 1000 "$(sql main "$(restore keyless k '')")"
+sql main "UPDATE keyless SET note = 'changed' WHERE k = 7; DELETE FROM keyless WHERE k = 8"
+following
+check "copies without a key follow" "960|40|t" "$(sql main "SELECT count(*), (SELECT count(*) * 2 FROM keyless WHERE k = 7) , (SELECT bool_and(ok) FROM foreshard.verify_table('keyless')) FROM keyless WHERE k <> 7")"
+
+# What goes leaves nothing.
+check_error "a node with copies is in use" '55006' main "SELECT foreshard.remove_node('n1')"
+sql main "DROP TABLE keyless"
+check "two tables on each node" "3 3 3" "$(sql main "SELECT foreshard.sweep_nodes()" >/dev/null; for node in n1 n2 n3; do there $node "SELECT count(*) + 1 FROM pg_subscription"; done | xargs)"
+sql main "DROP TABLE orders; SELECT foreshard.sweep_nodes()" >/dev/null
+check "nothing is left of them" "0/0/0/0 0/0/0/0 0/0/0/0" "$(left)"
+check "nor here" 0 "$(sql main "SELECT count(*) FROM foreshard.replicas")"
+
+# What fails leaves nothing either: rolled back, or killed when all is tied.
+sql main "BEGIN; $(restore orders id ', "synchronous": true'); ROLLBACK" >/dev/null
+check "rolled back" "0/0/0/0 0/0/0/0 0/0/0/0" "$(left)"
+(on main psql -XAtq -c "SET application_name = 'victim'; BEGIN" -c "$(restore orders id ', "synchronous": true')" -c "SELECT pg_sleep(1000)" >/dev/null 2>&1 || true) &
+wait_until 60 main "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'victim' AND query LIKE '%pg_sleep%' AND pid <> pg_backend_pid())"
+check_match "tied before the commit" '2/2/2/1FIRST 2 .* 2/2/2/1FIRST 2' "$(left)"
+crash main; start main
+wait
+check "a sweep takes it away after a kill" "0/0/0/0 0/0/0/0 0/0/0/0" "$(sql main "SELECT foreshard.sweep_nodes()" >/dev/null; left)"
+
+# Commits wait for copies.
+sql n1 "ALTER SYSTEM SET synchronous_standby_names = 'somebody'"; sql n1 "SELECT pg_reload_conf()" >/dev/null; sleep 0.3
+check_error "somebody's own standbys" '55000.*synchronous_standby_names of node "n1" is not empty' main "$(restore orders id ', "synchronous": true')"
+check "leave nothing" "0/0/0/0somebody 0/0/0/0 0/0/0/0" "$(left)"
+sql n1 "ALTER SYSTEM RESET synchronous_standby_names"; sql n1 "SELECT pg_reload_conf()" >/dev/null
+wait_until 10 n1 "SELECT current_setting('synchronous_standby_names') = ''"
+sql n1 "ALTER ROLE app SET synchronous_commit = off"
+check_error "commits that do not wait" '55000.*commits on node "n1" do not wait' main "$(restore orders id ', "synchronous": true')"
+sql n1 "ALTER ROLE app RESET synchronous_commit"
+check "restored, synchronous" "$rows" "$(sql main "$(restore orders id ', "synchronous": true')")"
+check "the view tells that commits wait" t "$(sql main "SELECT bool_and(synchronous) FROM foreshard.replicas")"
+sql main "INSERT INTO orders SELECT n, 1, 'at once' FROM generate_series(-50, -1) n"
+check "what is committed is on the copies at once" $((2 * (rows + 50))) "$(twice orders)"
+check_error "copies need a config that can be read" '22023.*unknown config field' main "SELECT foreshard.fail_over('n1', '{\"loss\": 1}')"
+
+# Who may: reading takes what reading the nodes takes, doing the right to change nodes.
+sql main "CREATE ROLE clerk; GRANT USAGE ON SCHEMA foreshard TO clerk; CREATE ROLE watcher; GRANT pg_monitor TO watcher"
+for call in "SELECT * FROM foreshard.replicas" "SELECT foreshard.check_replicas()" "SELECT foreshard.fail_over('n1')" "SELECT foreshard.rejoin('n1')"; do
+    check_error "not everybody: $call" '42501' main "SET ROLE clerk; $call"
+done
+check_error "nor who only watches" '42501' main "SET ROLE watcher; SELECT foreshard.fail_over('n1')"

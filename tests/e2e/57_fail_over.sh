@@ -39,6 +39,12 @@ check_error "unknown field" '22023.*unknown config field' main "SELECT foreshard
 before=$(layout)
 check "said only" "2|none|t" "$(sql main "SELECT count(*), min(possible_loss), bool_and(ok) FROM foreshard.fail_over('n1', '{\"dry_run\": true}')")"
 check "and nothing done" "$before" "$(layout)"
+check "only shards are locked, never the table" "2|0" "$(sql main "BEGIN; SELECT count(*) FROM foreshard.fail_over('n1');
+    SELECT count(DISTINCT relation) FILTER (WHERE mode = 'AccessExclusiveLock' AND relation IN (SELECT shard FROM foreshard._shards)), count(*) FILTER (WHERE relation = 'orders'::regclass) FROM pg_locks WHERE pid = pg_backend_pid();
+    ROLLBACK" | tail -n 1)"
+check "rolled back, nothing is done" "$before" "$(layout)"
+check "and writes go on" 60 "$(writes)"
+following
 # Sessions that write all the while, and one that has prepared statements.
 writer() {
     local n=0 id

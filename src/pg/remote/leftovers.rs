@@ -86,9 +86,9 @@ pub fn take_back(connection: &mut Connection) -> Result<()> {
         None => Ok(false),
     };
     for row in connection.query(&link::prepared())?.rows {
-        let [Some(mark), Some(undo)] = row.as_slice() else { continue };
+        let Some(mark) = row.first().and_then(Option::as_ref) else { continue };
         if aborted(mark)? {
-            connection.query(undo)?;
+            link::undone(&row).map(|undo| connection.query(&undo)).transpose()?;
         }
     }
     drop_links(connection, aborted)

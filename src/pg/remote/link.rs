@@ -143,17 +143,50 @@ pub const FIND: &str = "
     UNION ALL SELECT 'p', pubname::pg_catalog.text FROM pg_catalog.pg_publication
     UNION ALL SELECT 'p', slot_name::pg_catalog.text FROM pg_catalog.pg_replication_slots WHERE database = pg_catalog.current_database()";
 
-/// What a fail-over prepares on nodes, with the number of its transaction on it, and what takes it back: fences and halted subscriptions.
+/// What a fail-over prepares on nodes, with the number of its transaction on it: fences by their tables, and halted subscriptions.
 pub fn prepared() -> String {
     let (ours, schema) = (quote_literal(&ours()), quote_literal(&schema()));
     format!(
-        "SELECT t.tgname::pg_catalog.text, pg_catalog.format('DROP TRIGGER %I ON %I.%I', t.tgname, n.nspname, c.relname)
+        "SELECT t.tgname::pg_catalog.text, c.relname::pg_catalog.text, NULL
          FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = {schema} AND pg_catalog.starts_with(t.tgname::pg_catalog.text, {ours})
-         UNION ALL SELECT pg_catalog.obj_description(s.oid, 'pg_subscription'),
-             pg_catalog.format('ALTER SUBSCRIPTION %1$I ENABLE; COMMENT ON SUBSCRIPTION %1$I IS NULL', s.subname)
+         UNION ALL SELECT pg_catalog.obj_description(s.oid, 'pg_subscription'), NULL, s.subname::pg_catalog.text
          FROM pg_catalog.pg_subscription s JOIN pg_catalog.pg_database d ON d.oid = s.subdbid
          WHERE d.datname = pg_catalog.current_database() AND pg_catalog.starts_with(pg_catalog.obj_description(s.oid, 'pg_subscription'), {ours})"
+    )
+}
+
+/// What takes back one of those that [`prepared`] tells.
+pub fn undone(row: &[Option<String>]) -> Option<String> {
+    match row {
+        [Some(trigger), Some(table), None] => Some(unfence(&TableName::new(schema(), table.clone()), trigger)),
+        [Some(_), None, Some(name)] => Some(resume(name)),
+        _ => None,
+    }
+}
+
+/// A subscription ends for now.
+pub fn halt(name: &str, mark: &str) -> String {
+    let name = quote_ident(name);
+    format!("ALTER SUBSCRIPTION {name} DISABLE; COMMENT ON SUBSCRIPTION {name} IS {}", quote_literal(mark))
+}
+
+pub fn resume(name: &str) -> String {
+    let name = quote_ident(name);
+    format!("ALTER SUBSCRIPTION {name} ENABLE; COMMENT ON SUBSCRIPTION {name} IS NULL")
+}
+
+/// Lets writes in again at once, whoever reads; the trigger goes when nobody does.
+pub fn unfence(table: &TableName, trigger: &str) -> String {
+    let (name, table) = (quote_ident(trigger), quote_table(table));
+    format!(
+        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_trigger WHERE tgrelid = pg_catalog.to_regclass({}) AND tgname = {}) THEN
+             ALTER TABLE {table} DISABLE TRIGGER {name};
+             BEGIN PERFORM pg_catalog.set_config('lock_timeout', '50ms', true); DROP TRIGGER {name} ON {table};
+             EXCEPTION WHEN lock_not_available THEN NULL; END;
+         END IF; END $$",
+        quote_literal(&table),
+        quote_literal(trigger)
     )
 }
 

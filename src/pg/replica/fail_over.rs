@@ -38,8 +38,9 @@ struct Lost {
     copy: Option<Replica>,
 }
 
-/// How long a fence waits for those who write to a shard.
-const WRITERS: &str = "10s";
+/// How long a fence waits for those who write to a shard, at a time: others who want to write wait behind it; and how often.
+const WRITERS: &str = "1s";
+const FENCES: u32 = 30;
 /// How long copies may take to catch up with a node that takes no writes any more.
 const CATCH_UP: Duration = Duration::from_secs(60);
 /// Times that shards are locked anew after a deadlock with sessions that hold some of them.
@@ -242,14 +243,10 @@ fn prepare(held: &mut Held, node: &str, reached: bool, lost: &[Lost], replicas: 
             })?;
         }
     }
-    let mark = quote_literal(&link::mark("halted")?);
+    let mark = link::mark("halted")?;
     for copy in &links {
-        let name = quote_ident(&copy.link);
         let holder = held.node(&copy.node)?;
-        holder.run(
-            &format!("ALTER SUBSCRIPTION {name} DISABLE; COMMENT ON SUBSCRIPTION {name} IS {mark}"),
-            Some(format!("ALTER SUBSCRIPTION {name} ENABLE; COMMENT ON SUBSCRIPTION {name} IS NULL")),
-        )?;
+        holder.run(&link::halt(&copy.link, &mark), Some(link::resume(&copy.link)))?;
         let halted = format!(
             "SELECT NOT EXISTS (SELECT FROM pg_catalog.pg_stat_subscription WHERE subname = {} AND pid IS NOT NULL)",
             quote_literal(&copy.link)
@@ -285,7 +282,8 @@ fn prepare(held: &mut Held, node: &str, reached: bool, lost: &[Lost], replicas: 
 /// Shards refuse writes from now on, one after the other: who writes to two of them is refused by the second.
 fn fence(held: &mut Held, node: &str, moving: &[&Lost]) -> Result<()> {
     let (schema, mark) = (quote_ident(&schema()), link::mark("fence")?);
-    let (rows, all) = (quote_ident(&mark), quote_ident(&format!("{mark}_all")));
+    let mark_all = format!("{mark}_all");
+    let (rows, all) = (quote_ident(&mark), quote_ident(&mark_all));
     let holder = held.node(node)?;
     holder.run(
         &format!(
@@ -299,13 +297,22 @@ fn fence(held: &mut Held, node: &str, moving: &[&Lost]) -> Result<()> {
     holder.run(&format!("SET lock_timeout = '{WRITERS}'"), None)?;
     for lost in moving {
         let table = quote_table(&lost.there);
-        holder.run(
-            &format!(
-                "CREATE TRIGGER {rows} BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {schema}.fence();
-                 CREATE TRIGGER {all} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {schema}.fence()"
-            ),
-            Some(format!("DROP TRIGGER IF EXISTS {rows} ON {table}; DROP TRIGGER IF EXISTS {all} ON {table}")),
-        )?;
+        let fence = format!(
+            "CREATE TRIGGER {rows} BEFORE INSERT OR UPDATE OR DELETE ON {table} FOR EACH ROW EXECUTE FUNCTION {schema}.fence();
+             CREATE TRIGGER {all} BEFORE TRUNCATE ON {table} FOR EACH STATEMENT EXECUTE FUNCTION {schema}.fence()"
+        );
+        for trigger in [&mark, &mark_all] {
+            holder.undo(link::unfence(&lost.there, trigger));
+        }
+        for left in (0..FENCES).rev() {
+            match holder.run(&fence, None) {
+                Err(error) if left > 0 && error.is_lock_timeout() => {}
+                outcome => {
+                    outcome?;
+                    break;
+                }
+            }
+        }
     }
     holder.run("SET lock_timeout = 0", None).map(drop)
 }

@@ -59,9 +59,9 @@ SELECT test.refused('shop.sales', 'sales.dump', :'list'::jsonb || '{"pin": [{"va
 SELECT test.refused('shop.sales', 'sales.dump', '{"query_log": "off", "method": "none", "pin": [{"values": ["de"], "nodes": ["a"]}]}');
 SELECT test.refused('shop.sales', 'sales.dump', :'hash'::jsonb || '{"exclude_nodes": ["a", "b"]}');
 SELECT test.refused('shop.sales', 'sales.dump', :'hash'::jsonb || '{"exclude_nodes": ["a", "z"], "nodes": ["b", "y"]}');
+SELECT test.refused('shop.sales', 'sales.dump', :'hash'::jsonb || '{"replicas": 1}');
 SELECT test.refused('shop.sales', 'sales.dump', :'hash'::jsonb || '{"replicas": 2}');
-SELECT test.refused('shop.sales', 'sales.dump', :'hash'::jsonb || '{"replicas": 3}');
-SELECT test.refused('shop.sales', 'sales.dump', '{"replicas": 0, "pin": [{}], "affinity": [{"application": "", "share": 2, "values": []}]}');
+SELECT test.refused('shop.sales', 'sales.dump', '{"replicas": 99, "pin": [{}], "affinity": [{"application": "", "share": 2, "values": []}]}');
 SELECT test.refused('shop.sales', 'sales.dump', '{"pin": [{"values": [[1]], "nodes": ["a"]}], "affinity": "x"}');
 
 -- What a wish cannot be followed for is in the notes.
