@@ -345,7 +345,7 @@ fn switch(node: &str, lost: &[Lost], replicas: &[Replica]) -> Result<()> {
     // Sessions may have some of the shards and wait for others.
     let in_the_way = |problem: &Problem| problem.sqlstate == "40P01";
     for _ in 1..TRIES {
-        match ffi::attempt(in_the_way, &all) {
+        match ffi::attempt(in_the_way, all) {
             Err(error) if error.is_deadlock() => {}
             outcome => return outcome,
         }
