@@ -6,7 +6,7 @@ mod tests {
     use crate::pg::ffi::subtransaction;
     use crate::pg::replay::guard::refused;
     use crate::pg::replay::tables::{Standing, touches};
-    use crate::pg::replay::timeout::{contained, within};
+    use crate::pg::timeout::{contained, within};
     use foreshard_core::model::Problem;
     use pgrx::pg_sys;
     use pgrx::prelude::*;

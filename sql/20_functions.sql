@@ -46,7 +46,7 @@ COMMENT ON FUNCTION foreshard._running() IS
 CREATE FUNCTION foreshard.cancel_job(job_id pg_catalog.int8) RETURNS void
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'cancel_job_wrapper';
 COMMENT ON FUNCTION foreshard.cancel_job(pg_catalog.int8) IS
-    'drops what was kept of a restore that failed; one that is under way ends by pg_cancel_backend';
+    'ends a job that changes the shape of a table, and undoes what it did; drops what was kept of a restore that failed (one that is under way ends by pg_cancel_backend)';
 
 CREATE FUNCTION foreshard.forecast(relation pg_catalog.text, config pg_catalog.jsonb DEFAULT '{}')
 RETURNS TABLE (series pg_catalog.text, "time" pg_catalog.timestamptz, expected pg_catalog.float8, lower pg_catalog.float8,

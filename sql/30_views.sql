@@ -22,15 +22,36 @@ COMMENT ON VIEW foreshard.plans IS 'stored plans; foreshard.explain(plan_id) tel
 CREATE VIEW foreshard.jobs AS
 SELECT j.id AS job_id, j.kind, j.target, j.state, j.plan_id, j.started_by, j.started_at, j.finished_at, j.rows, j.bytes, j.message,
        NULL::pg_catalog.int4 AS pid, u.phase, NULL::pg_catalog.int8 AS bytes_total,
-       NULL::pg_catalog.int8 AS bytes_per_second, NULL::pg_catalog.interval AS remaining
+       NULL::pg_catalog.int8 AS bytes_per_second, NULL::pg_catalog.interval AS remaining,
+       NULL::pg_catalog.int4 AS attempts, NULL::pg_catalog.float8 AS longest_lock_ms
 FROM foreshard._jobs j LEFT JOIN foreshard._unfinished u ON u.job_id OPERATOR(pg_catalog.=) j.id
+WHERE NOT EXISTS (SELECT FROM foreshard._reshards r WHERE r.job_id OPERATOR(pg_catalog.=) j.id)
+UNION ALL
+-- Tasks of one job are done one after the other. The files of the new shards grow while their rows are copied.
+SELECT j.id, j.kind, j.target, j.state, j.plan_id, j.started_by, j.started_at, j.finished_at, r.rows, r.bytes, j.message,
+       r.pid, r.step, r.bytes_total, (r.bytes OPERATOR(pg_catalog./) r.gone)::pg_catalog.int8,
+       CASE WHEN r.step OPERATOR(pg_catalog.=) 'copy' AND r.bytes OPERATOR(pg_catalog.>) 0 AND r.bytes_total OPERATOR(pg_catalog.>=) r.bytes
+            THEN pg_catalog.make_interval(secs => pg_catalog.round(
+                (r.bytes_total OPERATOR(pg_catalog.-) r.bytes) OPERATOR(pg_catalog.*) r.gone OPERATOR(pg_catalog./) r.bytes)) END,
+       r.attempts, r.longest_lock_ms
+FROM foreshard._jobs j, LATERAL (
+    SELECT pg_catalog.sum(t.rows)::pg_catalog.int8 AS rows, pg_catalog.sum(t.bytes_total)::pg_catalog.int8 AS bytes_total,
+           pg_catalog.sum(t.attempts)::pg_catalog.int4 AS attempts, pg_catalog.max(t.longest_lock_ms) AS longest_lock_ms,
+           pg_catalog.sum((SELECT pg_catalog.sum(pg_catalog.pg_total_relation_size(c.oid)) FROM pg_catalog.jsonb_array_elements(t.task OPERATOR(pg_catalog.->) 'new') AS n
+               JOIN pg_catalog.pg_class c ON c.relname OPERATOR(pg_catalog.=) (n OPERATOR(pg_catalog.#>>) '{name,name}')::pg_catalog.name
+               JOIN pg_catalog.pg_namespace s ON s.oid OPERATOR(pg_catalog.=) c.relnamespace
+                   AND s.nspname OPERATOR(pg_catalog.=) (n OPERATOR(pg_catalog.#>>) '{name,schema}')::pg_catalog.name))::pg_catalog.int8 AS bytes,
+           pg_catalog.max(CASE WHEN t.step OPERATOR(pg_catalog.<>) 'done' THEN t.pid END) AS pid,
+           (pg_catalog.array_agg(t.step ORDER BY t.number) FILTER (WHERE t.step OPERATOR(pg_catalog.<>) 'done'))[1] AS step,
+           GREATEST(extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.max(t.step_started_at)), 0.001)::pg_catalog.float8 AS gone
+    FROM foreshard._reshards t WHERE t.job_id OPERATOR(pg_catalog.=) j.id HAVING pg_catalog.count(*) OPERATOR(pg_catalog.>) 0) AS r
 UNION ALL
 -- Under way: rows and bytes of the phase. A number is given when it is done.
 SELECT NULL, 'restore', r.target, 'running', NULL, pg_catalog.pg_get_userbyid(r.role), r.started_at, NULL, r.rows, r.bytes, r.message,
        r.pid, r.phase, r.bytes_total, (r.bytes OPERATOR(pg_catalog./) s.gone)::pg_catalog.int8,
        CASE WHEN r.bytes OPERATOR(pg_catalog.>) 0 AND r.bytes_total OPERATOR(pg_catalog.>=) r.bytes
             THEN pg_catalog.make_interval(secs => pg_catalog.round(
-                (r.bytes_total OPERATOR(pg_catalog.-) r.bytes) OPERATOR(pg_catalog.*) s.gone OPERATOR(pg_catalog./) r.bytes)) END
+                (r.bytes_total OPERATOR(pg_catalog.-) r.bytes) OPERATOR(pg_catalog.*) s.gone OPERATOR(pg_catalog./) r.bytes)) END, NULL, NULL
 FROM foreshard._running() AS r,
      LATERAL (SELECT GREATEST(extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) r.phase_started_at), 0.001)::pg_catalog.float8)
      AS s (gone);

@@ -10,8 +10,9 @@ mod pg;
 ::pgrx::pg_module_magic!(name, version);
 
 extension_sql_file!("../sql/10_catalog.sql", name = "catalog", bootstrap);
+extension_sql_file!("../sql/13_reshard.sql", name = "reshard", requires = ["catalog"]);
 extension_sql_file!("../sql/14_watch.sql", name = "watch", requires = ["catalog"]);
-extension_sql_file!("../sql/20_functions.sql", name = "functions", requires = ["catalog", "watch"]);
+extension_sql_file!("../sql/20_functions.sql", name = "functions", requires = ["catalog", "reshard", "watch"]);
 extension_sql_file!("../sql/12_replicas.sql", name = "replicas", requires = ["catalog", "functions"]);
 extension_sql_file!("../sql/30_views.sql", name = "views", requires = ["functions"]);
 extension_sql_file!("../sql/90_privileges.sql", name = "privileges", finalize);

@@ -7,7 +7,8 @@
 //! The rooms, in the order in which a restore walks through them:
 //! [`model`] (the nouns), [`backup`] (bytes to rows and statistics), [`workload`] (statements to access patterns),
 //! [`key`] (candidates), [`forecast`] (load to come), [`capacity`] (what nodes bear), [`health`] (what a watched load means), [`count`] (number of shards),
-//! [`route`] (which row goes where), [`heap`] (rows as they are stored), [`statistics`] (what ANALYZE stores of them), [`place`] (which shard goes where) and [`plan`] (all of it together, explained).
+//! [`route`] (which row goes where), [`heap`] (rows as they are stored), [`statistics`] (what ANALYZE stores of them), [`place`] (which shard goes where), [`plan`]
+//! (all of it together, explained) and [`steps`] (how the shape of a table changes later).
 #![forbid(unsafe_code)]
 
 pub mod backup;
@@ -23,4 +24,5 @@ pub mod place;
 pub mod plan;
 pub mod route;
 pub mod statistics;
+pub mod steps;
 pub mod workload;

@@ -9,7 +9,7 @@ use foreshard_core::model::{Problem, TableName};
 use pgrx::Spi;
 
 /// Hashes to the key of the lock; no other program hashes the same text.
-fn subject(target: &TableName) -> String {
+pub fn subject(target: &TableName) -> String {
     format!("foreshard: restore of {target}")
 }
 

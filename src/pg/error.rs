@@ -39,6 +39,11 @@ impl Error {
         self.problems
     }
 
+    /// It is one problem, of that SQLSTATE.
+    pub fn is(&self, sqlstate: &str) -> bool {
+        matches!(self.problems.as_slice(), [problem] if problem.sqlstate == sqlstate)
+    }
+
     /// The cause is neither the backup nor this program, and may be gone another time.
     pub fn is_outside(&self) -> bool {
         matches!(self.problems.as_slice(), [problem] if is_outside(problem))

@@ -389,6 +389,17 @@ fn creation_schema() -> Option<String> {
     }
 }
 
+/// Each statement of this transaction sees what was committed before it.
+pub fn reads_committed() -> bool {
+    // SAFETY: reads the transaction's isolation level.
+    unsafe { pg_sys::XactIsoLevel <= pg_sys::XACT_READ_COMMITTED as i32 }
+}
+
+pub fn current_role() -> pg_sys::Oid {
+    // SAFETY: reads the number of the current user.
+    unsafe { pg_sys::GetUserId() }
+}
+
 /// Why this transaction cannot write.
 #[derive(Debug)]
 pub struct ReadOnly {

@@ -113,6 +113,11 @@ fn named(config: &Config, registered: &[Node]) -> Result<Vec<Node>> {
     if problems.is_empty() { Ok(nodes) } else { Err(problems.into()) }
 }
 
+/// A node that need not be registered: the database's own tablespace.
+pub fn unregistered(name: &str) -> Result<Option<Node>> {
+    if name == DEFAULT_NODE { own().map(Some) } else { Ok(None) }
+}
+
 fn own() -> Result<Node> {
     let location = Location::Tablespace("pg_default".to_owned());
     let free_bytes = free_bytes(&location)?;

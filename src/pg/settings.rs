@@ -20,7 +20,10 @@ enum AutoReshard {
 static AUTO_RESHARD: GucSetting<AutoReshard> = GucSetting::<AutoReshard>::new(AutoReshard::On);
 static LOAD_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(28 * 24 * 60);
 static MONITOR_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(10);
+static KEEP_OLD_SHARDS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static LOAD_THREADS: GucSetting<i32> = GucSetting::<i32>::new(AS_MANY_AS_CPUS);
+static MAX_LOCK_TIME: GucSetting<i32> = GucSetting::<i32>::new(MAX_LOCK_MS);
+static PAUSE_AT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static PG_RESTORE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
 static S3_CREDENTIALS_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -30,6 +33,8 @@ static S3_PROFILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::
 static S3_REGION: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 
 const AS_MANY_AS_CPUS: i32 = -1;
+/// What a user hardly notices (Nielsen, Usability Engineering, 1993).
+const MAX_LOCK_MS: i32 = 100;
 /// Threads of one load at most: beyond, one backend cannot write what they make.
 const MOST_THREADS: i32 = 16;
 
@@ -53,6 +58,16 @@ pub fn register() {
         GucFlags::UNIT_MIN,
     );
     GucRegistry::define_int_guc(
+        c"foreshard.keep_old_shards",
+        c"Time for which the shards that a split, move or merge has replaced are kept.",
+        c"0 drops them at the end of the job. Increase it to be able to look at them; they take their space that long.",
+        &KEEP_OLD_SHARDS,
+        0,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_S,
+    );
+    GucRegistry::define_int_guc(
         c"foreshard.load_threads",
         c"Threads that make pages of a backup's rows while it is restored.",
         c"-1 for as many as there are CPUs. 0 leaves all rows to COPY, which is slower.",
@@ -63,6 +78,16 @@ pub fn register() {
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
+        c"foreshard.max_lock_time",
+        c"Longest time for which a job that changes a table's shards makes others wait.",
+        c"An attempt that takes longer is rolled back and repeated later. Increase it where a job gives up on a busy table.",
+        &MAX_LOCK_TIME,
+        1,
+        i32::MAX,
+        GucContext::Userset,
+        GucFlags::UNIT_MS,
+    );
+    GucRegistry::define_int_guc(
         c"foreshard.monitor_interval",
         c"Time between two looks of the monitor at the shards.",
         c"A shard that becomes hot is told after one and a half of it. Raise it where nobody needs to know so soon.",
@@ -71,6 +96,14 @@ pub fn register() {
         3600,
         GucContext::Sighup,
         GucFlags::UNIT_S,
+    );
+    GucRegistry::define_string_guc(
+        c"foreshard.pause_at",
+        c"Step before which jobs that are begun now wait, for tests.",
+        c"Such as copy, or copy:commit for its end. Empty outside of tests.",
+        &PAUSE_AT,
+        GucContext::Suset,
+        GucFlags::SUPERUSER_ONLY,
     );
     GucRegistry::define_string_guc(
         c"foreshard.pg_restore",
@@ -134,6 +167,20 @@ pub fn monitor_interval() -> Duration {
 /// Seconds.
 pub fn load_retention() -> i64 {
     i64::from(LOAD_RETENTION.get()) * 60
+}
+
+/// Seconds for which replaced shards are kept.
+pub fn keep_old_shards() -> u32 {
+    u32::try_from(KEEP_OLD_SHARDS.get()).unwrap_or(0)
+}
+
+pub fn max_lock_ms() -> u32 {
+    u32::try_from(MAX_LOCK_TIME.get()).unwrap_or(1)
+}
+
+/// The step before which a job is to wait.
+pub fn pause_at() -> Option<String> {
+    PAUSE_AT.get().map(|step| step.to_string_lossy().into_owned()).filter(|step| !step.is_empty())
 }
 
 /// Threads that make pages of rows; 0 for none.

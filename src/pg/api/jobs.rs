@@ -1,7 +1,8 @@
 //! foreshard._running, which the view foreshard.jobs shows; foreshard.cancel_job.
 
 use crate::pg::ffi::Session;
-use crate::pg::{precheck, progress, unfinished};
+use crate::pg::worker::task::start_after_commit;
+use crate::pg::{precheck, progress, reshard, unfinished};
 use pgrx::prelude::*;
 
 #[pg_extern(sql = false)]
@@ -41,7 +42,17 @@ fn running() -> TableIterator<
 #[pg_extern(sql = false)]
 fn cancel_job(job_id: i64) {
     let _session = Session::begin();
-    if let Err(error) = precheck::writable("cancel a job").and_then(|()| unfinished::remove(job_id)) {
+    let outcome = precheck::writable("cancel a job").and_then(|()| {
+        if !reshard::is_job(job_id)? {
+            return unfinished::remove(job_id);
+        }
+        // Nobody works on it: somebody has to undo what was done.
+        if let Some(role) = reshard::cancel(job_id)? {
+            start_after_commit(job_id, role);
+        }
+        Ok(())
+    });
+    if let Err(error) = outcome {
         error.raise("cancelling a job");
     }
 }

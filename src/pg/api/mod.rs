@@ -8,6 +8,7 @@ mod jobs;
 mod nodes;
 mod replay;
 mod replicas;
+mod reshard;
 mod restore;
 mod verify;
 mod watch;

@@ -16,7 +16,6 @@ mod samples;
 mod sources;
 mod statements;
 pub mod tables;
-pub mod timeout;
 mod values;
 
 use super::archive::Backup;

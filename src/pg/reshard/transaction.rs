@@ -1,0 +1,99 @@
+//! Transactions of a process that works for itself: an ERROR ends the transaction, and comes back as data.
+#![allow(unsafe_code)]
+
+use crate::pg::error::{Error, Result};
+use crate::pg::ffi::{self, Session};
+use pgrx::{PgTryBuilder, check_for_interrupts, pg_sys};
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, Instant};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    ReadCommitted,
+    /// All of it sees what was committed when it began.
+    RepeatableRead,
+}
+
+/// Runs `work` in a transaction of its own, under settings by which names, texts and privileges mean one thing, and commits it.
+///
+/// # Errors
+/// What `work` says or the server raises; then the transaction is rolled back. An order to end the process is no error: it ends.
+pub fn transaction<T>(isolation: Isolation, work: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
+    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
+        check_for_interrupts!();
+        begin(isolation);
+        let session = Session::begin();
+        // Compiling takes longer than what is done under a lock.
+        session.set("jit", "off");
+        let value = work(&session)?;
+        drop(session);
+        // SAFETY: what `begin` opened; a deferred constraint may raise its ERROR here.
+        unsafe {
+            pg_sys::PopActiveSnapshot();
+            pg_sys::CommitTransactionCommand();
+        }
+        Ok(value)
+    }))
+    .catch_others(|error| Err(Error::from(ffi::problem_of(&error))))
+    .catch_rust_panic(|error| Err(Error::from(ffi::problem_of(&error))))
+    .execute();
+    if outcome.is_err() {
+        // SAFETY: ends whatever transaction is open in this process; nothing where there is none.
+        unsafe { pg_sys::AbortCurrentTransaction() };
+    }
+    outcome
+}
+
+fn begin(isolation: Isolation) {
+    // SAFETY: a process that has no transaction begins one; the level is set before its first snapshot. With a number of its own from the
+    // start, pgrx reads by a new snapshot in each statement, as READ COMMITTED means it.
+    unsafe {
+        pg_sys::SetCurrentStatementStartTimestamp();
+        pg_sys::StartTransactionCommand();
+        let level = match isolation {
+            Isolation::ReadCommitted => pg_sys::XACT_READ_COMMITTED,
+            Isolation::RepeatableRead => pg_sys::XACT_REPEATABLE_READ,
+        };
+        pg_sys::XactIsoLevel = i32::try_from(level).unwrap_or_default();
+        pg_sys::XactReadOnly = false;
+        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
+        pg_sys::GetCurrentTransactionId();
+    }
+}
+
+/// Between two looks for a cancel.
+const BLINK: Duration = Duration::from_millis(10);
+
+/// Sleeps outside of a transaction. A cancel comes back as an error.
+pub fn pause(time: Duration) -> Result<()> {
+    let end = Instant::now() + time;
+    loop {
+        look()?;
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Ok(());
+        }
+        std::thread::sleep(left.min(BLINK));
+    }
+}
+
+/// Serves interrupts outside of a transaction.
+///
+/// # Errors
+/// 57014 for a cancel.
+pub fn look() -> Result<()> {
+    PgTryBuilder::new(|| {
+        ffi::exit_without_postmaster();
+        check_for_interrupts!();
+        Ok(())
+    })
+    .catch_others(|error| Err(Error::from(ffi::problem_of(&error))))
+    .execute()
+}
+
+/// What is shown of this process in pg_stat_activity.
+pub fn show(doing: &str) {
+    let text = ffi::cstring(doing);
+    // SAFETY: a text, which is copied.
+    unsafe { pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, text.as_ptr()) };
+}
