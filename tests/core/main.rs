@@ -46,6 +46,7 @@ mod planner_world;
 mod route_golden;
 mod route_router;
 mod statistics;
+mod steps;
 mod transactions;
 mod workload_build;
 mod workload_families;

@@ -25,12 +25,15 @@ pub fn transaction<T>(isolation: Isolation, work: impl FnOnce(&Session) -> Resul
         let session = Session::begin();
         // Compiling takes longer than what is done under a lock.
         session.set("jit", "off");
+        let_autovacuum_go();
         let value = work(&session)?;
         drop(session);
         // SAFETY: what `begin` opened; a deferred constraint may raise its ERROR here.
         unsafe {
             pg_sys::PopActiveSnapshot();
             pg_sys::CommitTransactionCommand();
+            // What was written counts for autovacuum now, not when the process ends.
+            pg_sys::pgstat_report_stat(true);
         }
         Ok(value)
     }))
@@ -42,6 +45,24 @@ pub fn transaction<T>(isolation: Isolation, work: impl FnOnce(&Session) -> Resul
         unsafe { pg_sys::AbortCurrentTransaction() };
     }
     outcome
+}
+
+/// Autovacuum lets go of a table when somebody who waits for it looks for deadlocks: by default after a second, when an attempt
+/// to lock the table is over long since.
+fn let_autovacuum_go() {
+    // SAFETY: constant texts; the setting is a superuser's to change, and takes nothing from anybody else. The session's end puts it back.
+    unsafe {
+        pg_sys::set_config_option(
+            c"deadlock_timeout".as_ptr(),
+            c"20ms".as_ptr(),
+            pg_sys::GucContext::PGC_SUSET,
+            pg_sys::GucSource::PGC_S_SESSION,
+            pg_sys::GucAction::GUC_ACTION_SAVE,
+            true,
+            0,
+            false,
+        );
+    }
 }
 
 fn begin(isolation: Isolation) {
