@@ -129,7 +129,14 @@ shard=$(any_shard)
 sql main "CREATE TRIGGER lonely AFTER INSERT ON $shard FOR EACH ROW EXECUTE FUNCTION see()"
 check_error "a trigger of one shard" '0A000.*has what the new ones would not have' main "SELECT foreshard.split_shard('$shard')"
 sql main "DROP TRIGGER lonely ON $shard"
-check_error "another role's table" '42501.*must be owner' main "ALTER TABLE orders OWNER TO app; SELECT foreshard.split_shard('$shard')"
+# A job works on a table as its owner, whoever began it; and not for everyone.
+sql main "CREATE FUNCTION whoami(text) RETURNS text LANGUAGE plpgsql AS 'BEGIN INSERT INTO public.ran_as VALUES (current_user); RETURN \$1; END'; CREATE TABLE ran_as (who name); GRANT INSERT ON ran_as TO PUBLIC; GRANT CREATE ON SCHEMA public TO app"
+sql main "ALTER TABLE orders OWNER TO app; ALTER TABLE $shard OWNER TO app; ALTER TABLE customers OWNER TO app; ALTER TABLE $shard ADD CHECK (whoami(region) IS NOT NULL); TRUNCATE ran_as"
+check "another role's table" "done" "$(ended_as "$(sql main "SELECT foreshard.split_shard('$shard')")")"
+check "what the owner has put there ran as the owner" "app" "$(sql main "SELECT string_agg(DISTINCT who, ' ') FROM ran_as")"
+check "and the new shards are the owner's" "app" "$(sql main "SELECT string_agg(DISTINCT relowner::regrole::text, ' ') FROM pg_class WHERE oid IN (SELECT shard FROM foreshard.shards WHERE relation = 'orders'::regclass ORDER BY shard DESC LIMIT 2)")"
+sql main "CREATE ROLE other LOGIN; GRANT USAGE ON SCHEMA foreshard TO other; GRANT ALL ON ALL TABLES IN SCHEMA foreshard TO other; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA foreshard TO other"
+check_error "a role that is not the owner" '42501.*must be owner' main "SET ROLE other; SELECT foreshard.split_shard('$(any_shard)')"
 
 # Subscribers see a table, not its shards.
 restore_orders "$hash"

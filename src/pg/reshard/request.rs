@@ -243,6 +243,7 @@ pub fn plan(
         kind,
         table: subject.table.clone(),
         relation: subject.relation.to_u32(),
+        owner: subject.owner.to_u32(),
         parent: first.parent.to_u32(),
         cut: judged.cut,
         old: shards.iter().map(Shard::old).collect(),

@@ -17,6 +17,7 @@ const MOST_NAMED: usize = 5;
 #[derive(Debug)]
 pub struct Subject {
     pub relation: pg_sys::Oid,
+    pub owner: pg_sys::Oid,
     pub table: TableName,
     pub shards: Vec<Shard>,
 }
@@ -61,20 +62,23 @@ pub fn of_table(relation: pg_sys::Oid) -> Result<Subject> {
             .hint("SELECT * FROM foreshard.shards lists them.")
             .into());
     }
-    // A member of the role, or a superuser, would run what the owner may have added to the table, with rights of its own.
-    if !catalog::owned_by_caller(relation)? {
-        return Err(Problem::new("42501", format!("must be owner of table {}", table.name))
-            .detail("The job works with the rights of the role that begins it.")
-            .hint("SET ROLE to the table's owner.")
-            .into());
-    }
+    let owner: String = Spi::get_one_with_args(
+        "SELECT pg_catalog.pg_get_userbyid(relowner)::pg_catalog.text FROM pg_catalog.pg_class WHERE oid = $1",
+        &[relation.into()],
+    )?
+    .unwrap_or_default();
+    let role = catalog::role_oid(&owner)?.filter(|_| catalog::may_act_as(&owner).unwrap_or(false));
+    let owner = role.ok_or_else(|| {
+        Problem::new("42501", format!("must be owner of table {}", table.name))
+            .detail(format!("It belongs to role \"{owner}\", as which the shards are made."))
+    })?;
     if !catalog::may_log_in()? {
         return Err(Problem::new("42501", "the role may not log in")
             .detail("A background worker does the work, as the role that begins it.")
             .hint("ALTER ROLE … LOGIN;")
             .into());
     }
-    Ok(Subject { relation, table, shards })
+    Ok(Subject { relation, owner, table, shards })
 }
 
 /// Of a shard, by its OID.

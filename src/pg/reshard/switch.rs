@@ -5,6 +5,7 @@
 //! tried again later: a switch that takes too long has not happened.
 
 use super::task::Task;
+use super::transaction::acting_as;
 use super::{apply, build, facts, proof, records, snapshots};
 use crate::pg::create::bound_clause;
 use crate::pg::error::Result;
@@ -62,8 +63,10 @@ pub fn attempt(task: &Task, job: i64, number: i32, session: &Session, held: &mut
         Spi::run(&format!("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", quote_table(old)))?;
     }
     unchanged(task)?;
-    drain(task, deadline)?;
-    replace(task, &parent, &olds)?;
+    acting_as(task.owner, || {
+        drain(task, deadline)?;
+        replace(task, &parent, &olds)
+    })?;
     records::switched(task, job, number)?;
     Ok(())
 }

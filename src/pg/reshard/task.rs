@@ -76,6 +76,8 @@ pub struct Task {
     pub table: TableName,
     pub relation: u32,
     pub parent: u32,
+    /// Of the table. What belongs to it may run expressions and functions of the owner's making, so it is worked on as the owner.
+    pub owner: u32,
     /// `HASH (id)`: how the latter is cut.
     pub cut: String,
     pub old: Vec<Old>,

@@ -82,6 +82,12 @@ fn begin(isolation: Isolation) {
     }
 }
 
+/// Runs `work` as a role that the caller may become: the owner of what is worked on.
+pub fn acting_as<T>(role: u32, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let _role = ffi::ActingAs::new(pg_sys::Oid::from(role));
+    work()
+}
+
 /// Between two looks for a cancel.
 const BLINK: Duration = Duration::from_millis(10);
 

@@ -5,7 +5,7 @@
 
 use super::records::{self, Record};
 use super::task::Task;
-use super::transaction::{Isolation, look, pause, show, transaction};
+use super::transaction::{Isolation, acting_as, look, pause, show, transaction};
 use super::{apply, build, snapshots, switch};
 use crate::pg::error::{Error, Result};
 use foreshard_core::model::Problem;
@@ -158,22 +158,22 @@ fn one(place: &Place<'_>, task: &Task) -> Result<Option<Step>> {
     match place.step {
         Step::Create => place.step(Isolation::ReadCommitted, next, |_| {
             switch::unchanged(task)?;
-            build::create(task)
+            acting_as(task.owner, || build::create(task))
         })?,
         Step::Capture => again_until_locked(|| {
             place.step(Isolation::ReadCommitted, next, |session| {
                 session.set("lock_timeout", &lock_timeout(task));
-                build::capture(task)
+                acting_as(task.owner, || build::capture(task))
             })
         })?,
         Step::Copy => {
-            transaction(Isolation::ReadCommitted, |_| apply::renew(task))?;
+            transaction(Isolation::ReadCommitted, |_| acting_as(task.owner, || apply::renew(task)))?;
             place.step(Isolation::RepeatableRead, next, |_| {
-                let rows = apply::copy(task)?;
+                let rows = acting_as(task.owner, || apply::copy(task))?;
                 records::copied(place.job, place.number, rows)
             })?;
         }
-        Step::Index => place.step(Isolation::ReadCommitted, next, |_| build::index(task))?,
+        Step::Index => place.step(Isolation::ReadCommitted, next, |_| acting_as(task.owner, || build::index(task)))?,
         Step::CatchUp | Step::Verify | Step::Switch => return or_copy_anew(place, task, later(place, task, next)),
         Step::Drop => return Ok(None),
     }
@@ -188,11 +188,10 @@ fn later(place: &Place<'_>, task: &Task, next: Step) -> Result<Option<Step>> {
             place.step(Isolation::ReadCommitted, next, |_| Ok(()))?;
         }
         Step::Verify => place.step(Isolation::RepeatableRead, next, |_| {
-            if task.verify {
-                apply::round(task)?;
-                apply::verify(task)?;
-            }
-            Ok(())
+            acting_as(task.owner, || match task.verify {
+                true => apply::round(task).and_then(|_| apply::verify(task)).map(drop),
+                false => Ok(()),
+            })
         })?,
         _ => exchange(place, task)?,
     }
@@ -219,7 +218,7 @@ fn or_copy_anew(place: &Place<'_>, task: &Task, outcome: Result<Option<Step>>) -
 fn catch_up(task: &Task) -> Result<()> {
     for _ in 0..MOST_ROUNDS {
         look()?;
-        let round = transaction(Isolation::RepeatableRead, |_| apply::round(task))?;
+        let round = transaction(Isolation::RepeatableRead, |_| acting_as(task.owner, || apply::round(task)))?;
         if round.changes <= switch::MOST_UNDER_LOCK / 2 {
             return Ok(());
         }
@@ -278,9 +277,9 @@ fn finish(place: &Place<'_>, task: &Task) -> Result<()> {
     again_until_locked(|| {
         transaction(Isolation::ReadCommitted, |session| {
             session.set("lock_timeout", &lock_timeout(task));
-            build::drop_tools(task)?;
+            acting_as(task.owner, || build::drop_tools(task))?;
             match task.keep {
-                0 => build::drop_old(task)?,
+                0 => acting_as(task.owner, || build::drop_old(task))?,
                 seconds => records::keep(place.job, place.number, seconds)?,
             }
             records::reach(place.job, place.number, None)?;
@@ -292,9 +291,11 @@ fn finish(place: &Place<'_>, task: &Task) -> Result<()> {
 
 /// Takes back what was made before a step.
 fn undo(task: &Task, step: Step) -> Result<()> {
-    step.undo().try_for_each(|undo| match undo.step {
-        Step::Capture => build::undo_capture(task),
-        _ => build::undo_create(task),
+    acting_as(task.owner, || {
+        step.undo().try_for_each(|undo| match undo.step {
+            Step::Capture => build::undo_capture(task),
+            _ => build::undo_create(task),
+        })
     })
 }
 
