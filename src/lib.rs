@@ -14,6 +14,7 @@ extension_sql_file!("../sql/13_reshard.sql", name = "reshard", requires = ["cata
 extension_sql_file!("../sql/14_watch.sql", name = "watch", requires = ["catalog"]);
 extension_sql_file!("../sql/20_functions.sql", name = "functions", requires = ["catalog", "reshard", "watch"]);
 extension_sql_file!("../sql/12_replicas.sql", name = "replicas", requires = ["catalog", "functions"]);
+extension_sql_file!("../sql/15_guards.sql", name = "guards", requires = ["reshard", "replicas", "watch"]);
 extension_sql_file!("../sql/30_views.sql", name = "views", requires = ["functions"]);
 extension_sql_file!("../sql/90_privileges.sql", name = "privileges", finalize);
 

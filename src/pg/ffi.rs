@@ -400,6 +400,12 @@ pub fn current_role() -> pg_sys::Oid {
     unsafe { pg_sys::GetUserId() }
 }
 
+/// One role is a member of another, directly or not, or a superuser.
+pub fn may_become(role: pg_sys::Oid, other: pg_sys::Oid) -> bool {
+    // SAFETY: a look-up; roles that are not there are members of nothing.
+    unsafe { pg_sys::is_member_of_role(role, other) }
+}
+
 /// Why this transaction cannot write.
 #[derive(Debug)]
 pub struct ReadOnly {

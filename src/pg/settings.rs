@@ -17,7 +17,7 @@ enum AutoReshard {
     On,
 }
 
-static AUTO_RESHARD: GucSetting<AutoReshard> = GucSetting::<AutoReshard>::new(AutoReshard::On);
+static AUTO_RESHARD: GucSetting<AutoReshard> = GucSetting::<AutoReshard>::new(AutoReshard::Advise);
 static LOAD_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(28 * 24 * 60);
 static MONITOR_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(10);
 static KEEP_OLD_SHARDS: GucSetting<i32> = GucSetting::<i32>::new(0);

@@ -204,3 +204,11 @@ check "and their functions not called" 0 "$(sql main "SELECT pg_catalog.count(*)
 check "nor by the verification" "2|t" "$(sql main "$bait; SELECT pg_catalog.count(*), bool_and(ok) FROM foreshard.verify_table('public.orders')")"
 check "nor by the views" "2|2" "$(sql main "$bait; SELECT shard_count, (SELECT pg_catalog.count(*) FROM foreshard.shards) FROM foreshard.tables")"
 check "still not called" 0 "$(sql main "SELECT pg_catalog.count(*) FROM log")"
+
+# What a role may write of, which the monitor and the workers of jobs act by.
+sql main "CREATE TABLE others (k int)"
+refused "the shards of another's table" "42501: permission denied for foreshard._shards" keeper "INSERT INTO foreshard._shards VALUES ('others', 'others', 0, 'a', '{}')"
+refused "a policy for it" "42704" keeper "SELECT foreshard.set_policy('others', '{\"auto_reshard\": \"on\"}')"
+refused "a job of another" "42501: permission denied for foreshard._jobs" keeper \
+    "INSERT INTO foreshard._jobs (kind, target, state, started_by, started_at) VALUES ('split', 'public.others', 'running', 'postgres', now())"
+refused "the job of another" "42501" keeper "UPDATE foreshard._jobs SET started_by = 'postgres'"

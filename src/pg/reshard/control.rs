@@ -152,8 +152,8 @@ pub fn resume(job: i64) -> Result<Option<pg_sys::Oid>> {
 /// The jobs that need a worker, and the roles for them; drops what was kept long enough.
 pub fn resume_all() -> Result<Vec<(i64, pg_sys::Oid)>> {
     for (job, number, task) in records::expired()? {
-        // Another role's jobs are another's to end, and to start.
-        if role(job).is_err() {
+        // Another role's jobs are another's to end, and to start; and no job does more than the role that began it may.
+        if !role(job).is_ok_and(|role| ffi::may_become(role, pg_sys::Oid::from(task.owner))) {
             continue;
         }
         let outcome =

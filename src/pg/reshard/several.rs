@@ -27,7 +27,7 @@ pub fn rebalance(relation: pg_sys::Oid, document: &Value) -> Result<Option<i64>>
 /// Moves all shards away from a node, which takes no more from now on; None where it has none.
 pub fn drain(name: &str, document: &Value) -> Result<Option<i64>> {
     let config = ReshardConfig::read(document, &["keep", "verify"])?;
-    nodes::alter(name, None, None, None, Some(false))?;
+    nodes::alter(name, nodes::Given { active: Some(false), ..nodes::Given::default() })?;
     let relations: Vec<pg_sys::Oid> = Spi::get_one_with_args(
         "SELECT pg_catalog.array_agg(DISTINCT relation::pg_catalog.oid) FROM foreshard.shards WHERE node = $1",
         &[name.into()],

@@ -3,6 +3,7 @@
 
 use crate::pg::error::{Error, Result};
 use crate::pg::ffi::{self, Session};
+use foreshard_core::model::Problem;
 use pgrx::{PgTryBuilder, check_for_interrupts, pg_sys};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
@@ -83,7 +84,13 @@ fn begin(isolation: Isolation) {
 }
 
 /// Runs `work` as a role that the caller may become: the owner of what is worked on.
+///
+/// # Errors
+/// 42501 for another role: what a job says of it is text in a table.
 pub fn acting_as<T>(role: u32, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    if !ffi::may_become(ffi::current_role(), pg_sys::Oid::from(role)) {
+        return Err(Problem::new("42501", "permission denied to work as the owner of the job's table").into());
+    }
     let _role = ffi::ActingAs::new(pg_sys::Oid::from(role));
     work()
 }

@@ -31,6 +31,8 @@ use std::time::{Duration, Instant};
 const SIZES: Duration = Duration::from_secs(60);
 /// Between two decisions, where nothing changes.
 const DECIDE: Duration = Duration::from_secs(60);
+/// Between two looks for jobs that a crash has left without a worker, and for old shards that were kept long enough.
+const RESUME: Duration = Duration::from_secs(60);
 /// Between two looks for what is old.
 const THIN: Duration = Duration::from_secs(600);
 
@@ -48,6 +50,7 @@ pub struct Watch {
     looked: Option<Instant>,
     sized: Option<Instant>,
     thinned: Option<Instant>,
+    resumed: Option<Instant>,
     statements: Statements,
     remote: Remote,
     nodes: nodes::States,
@@ -88,7 +91,12 @@ impl Watch {
             self.sized = Some(now);
         }
         let loads = self.loads(&seen, now);
-        process::transaction(c"foreshard: storing what was seen", || self.store(&seen, watched, &loads, now))
+        process::transaction(c"foreshard: storing what was seen", || self.store(&seen, watched, &loads, now))?;
+        if self.resumed.is_none_or(|then| now.duration_since(then) >= RESUME) {
+            process::transaction(c"foreshard: starting jobs again", resume)?;
+            self.resumed = Some(now);
+        }
+        Ok(())
     }
 
     fn look(&mut self, sized: bool) -> Result<Seen> {
@@ -153,6 +161,13 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// Jobs go on as the roles that began them.
+fn resume() -> Result<()> {
+    let _settings = settings();
+    super::reshard::resume_all()?.iter().for_each(|(job, role)| super::worker::task::start_after_commit(*job, *role));
+    Ok(())
 }
 
 /// Under what all of a monitor's statements run: nothing of anybody else's is found by a name, nobody is waited for, and
