@@ -49,7 +49,8 @@ mod tests {
     fn a_repointed_shard_keeps_what_it_is() {
         let shard = shard();
         let before = text(STATE);
-        Spi::run("PREPARE ask AS SELECT catalog_name::text FROM parent; SET plan_cache_mode = force_generic_plan").unwrap();
+        Spi::run("PREPARE ask AS SELECT catalog_name::text FROM parent; SET plan_cache_mode = force_generic_plan")
+            .unwrap();
         assert_eq!(text("EXECUTE ask").as_deref(), Some("template1"));
         repoint(shard, "b", "at_postgres", &there()).unwrap();
         assert_eq!(text("EXECUTE ask").as_deref(), Some("postgres"));
@@ -74,8 +75,14 @@ mod tests {
         assert_eq!(to("elsewhere").0, "0A000");
         let parent = Spi::get_one("SELECT 'parent'::regclass::oid").unwrap().unwrap();
         assert_eq!(refused(|| repoint(parent, "b", "at_postgres", &there())).0, "42809");
-        Spi::run("GRANT ALL ON foreshard._shards TO reader; GRANT USAGE ON SCHEMA foreshard TO reader; SET ROLE reader").unwrap();
-        assert_eq!(to("at_postgres"), ("42501".to_owned(), "permission denied for foreign server at_postgres".to_owned()));
+        Spi::run(
+            "GRANT ALL ON foreshard._shards TO reader; GRANT USAGE ON SCHEMA foreshard TO reader; SET ROLE reader",
+        )
+        .unwrap();
+        assert_eq!(
+            to("at_postgres"),
+            ("42501".to_owned(), "permission denied for foreign server at_postgres".to_owned())
+        );
         Spi::run("RESET ROLE; GRANT USAGE ON FOREIGN SERVER at_postgres TO reader; SET ROLE reader").unwrap();
         assert_eq!(to("at_postgres"), ("42501".to_owned(), "must be owner of foreign table shard".to_owned()));
         Spi::run("RESET ROLE; SELECT catalog_name FROM parent").unwrap();
