@@ -17,6 +17,7 @@ use super::request::Request;
 use super::settings;
 use super::statistics::{self, Gathering};
 use super::unfinished::{self, Progress};
+use super::watch::policy;
 use foreshard_core::backup::checksum::Checksum;
 use foreshard_core::heap::PAGE;
 use foreshard_core::model::config::Verify;
@@ -257,7 +258,7 @@ impl Work<'_> {
             Some(gathered) => gathered.finish(&self.request.target)?,
             None => statistics::analyze(&self.request.target, &[])?,
         }
-        ledger::record_restore(&Restored {
+        let job = ledger::record_restore(&Restored {
             job: self.resumed,
             target: &self.request.target,
             plan,
@@ -267,7 +268,11 @@ impl Work<'_> {
             rows: done.reached.rows,
             bytes: done.reached.bytes,
             checksum: checksum.map(|c| c.to_string()).as_deref(),
-        })
+        })?;
+        if let Some(auto) = self.request.config.auto_reshard {
+            policy::begin_with(&self.request.target, auto)?;
+        }
+        Ok(job)
     }
 }
 

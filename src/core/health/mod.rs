@@ -18,11 +18,12 @@ mod table;
 mod work;
 mod world;
 
+pub use crate::model::moves::Auto;
 pub use ahead::{Expected, expected, surprised};
 pub use counters::since;
 pub use judge::judge;
 pub use latch::{Latch, Level, Patience};
-pub use policy::{Auto, Circumstances, Policy, obstacles};
+pub use policy::{Circumstances, Policy, obstacles};
 pub use propose::{proposals, propose};
 pub use slots::{FINE_SECONDS, Thinning, slot_of, thinning};
 pub use smooth::Smoothed;

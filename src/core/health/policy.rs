@@ -2,29 +2,12 @@
 
 use super::table::CEILING;
 use crate::model::config::read_fields;
+use crate::model::moves::Auto;
 use crate::model::moves::Proposal;
 use crate::model::words::{bytes, counted, figure, percent};
 use crate::model::{Problem, Span};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Auto {
-    Off,
-    Advise,
-    On,
-}
-
-impl Auto {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Off => "off",
-            Self::Advise => "advise",
-            Self::On => "on",
-        }
-    }
-}
 
 /// What a user may say of a table.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

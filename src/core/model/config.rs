@@ -1,6 +1,7 @@
 //! The one jsonb that `plan_restore` and `restore_table` take.
 
 use super::history::{HistoryConfig, horizon_problem};
+use super::moves::Auto;
 use super::plan::Method;
 use super::problem::Problem;
 use super::span::Span;
@@ -77,6 +78,9 @@ pub struct Config {
     pub no_privileges: bool,
     /// How thoroughly the loaded table is compared with the backup; `checksum` by default.
     pub verify: Verify,
+
+    /// How far the monitor may go with the restored table by itself; `on` by default, below the server's setting.
+    pub auto_reshard: Option<Auto>,
 
     /// What becomes of a restore that fails for a reason outside of it; `clean` by default.
     pub on_failure: OnFailure,

@@ -2,6 +2,25 @@
 
 use serde::{Deserialize, Serialize};
 
+/// How far the monitor may go by itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Auto {
+    Off,
+    Advise,
+    On,
+}
+
+impl Auto {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Off => "off",
+            Self::Advise => "advise",
+            Self::On => "on",
+        }
+    }
+}
+
 /// Shards by their numbers.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

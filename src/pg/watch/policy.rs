@@ -3,10 +3,10 @@
 use crate::pg::error::Result;
 use crate::pg::{catalog, settings};
 use foreshard_core::health::{Auto, Policy};
-use foreshard_core::model::Problem;
+use foreshard_core::model::{Problem, TableName};
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// The policy of a table; that of a restored table where none was set.
 pub fn of(relation: pg_sys::Oid) -> Result<Policy> {
@@ -57,8 +57,17 @@ pub fn set(relation: Option<pg_sys::Oid>, policy: Option<&Value>) -> Result<()> 
         return Ok(Spi::run_with_args("DELETE FROM foreshard._policies WHERE relation = $1", &[relation.into()])?);
     };
     Policy::read(document)?;
+    store(relation, document.clone())
+}
+
+/// The policy of a table that was just restored.
+pub fn begin_with(table: &TableName, auto: Auto) -> Result<()> {
+    store(catalog::require_table(table)?, json!({"auto_reshard": auto}))
+}
+
+fn store(relation: pg_sys::Oid, document: Value) -> Result<()> {
     Ok(Spi::run_with_args(
         "INSERT INTO foreshard._policies (relation, policy) VALUES ($1, $2) ON CONFLICT (relation) DO UPDATE SET policy = EXCLUDED.policy",
-        &[relation.into(), JsonB(document.clone()).into()],
+        &[relation.into(), JsonB(document).into()],
     )?)
 }
