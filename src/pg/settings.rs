@@ -17,6 +17,7 @@ enum AutoReshard {
     On,
 }
 
+static AUTO_FAIL_OVER: GucSetting<i32> = GucSetting::<i32>::new(0);
 static AUTO_RESHARD: GucSetting<AutoReshard> = GucSetting::<AutoReshard>::new(AutoReshard::Advise);
 static LOAD_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(28 * 24 * 60);
 static MONITOR_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(10);
@@ -39,6 +40,16 @@ const MAX_LOCK_MS: i32 = 100;
 const MOST_THREADS: i32 = 16;
 
 pub fn register() {
+    GucRegistry::define_int_guc(
+        c"foreshard.auto_fail_over",
+        c"Time after which the copies of a node that does not answer take over by themselves.",
+        c"0 leaves that to foreshard.fail_over. Only where commits have waited for the copies, so that nothing is lost.",
+        &AUTO_FAIL_OVER,
+        0,
+        24 * 3600,
+        GucContext::Sighup,
+        GucFlags::UNIT_S,
+    );
     GucRegistry::define_enum_guc(
         c"foreshard.auto_reshard",
         c"How far the monitor may go by itself with tables that let it.",
@@ -150,6 +161,11 @@ pub fn register() {
         &S3_REGION,
     );
     super::compat::reserve_prefix(c"foreshard");
+}
+
+/// Seconds; None where it is not wanted.
+pub fn auto_fail_over() -> Option<i32> {
+    Some(AUTO_FAIL_OVER.get()).filter(|seconds| *seconds > 0)
 }
 
 pub fn auto_reshard() -> Auto {

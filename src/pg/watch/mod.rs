@@ -6,6 +6,7 @@
 
 mod act;
 mod ahead;
+mod fail_over;
 mod judge;
 mod measure;
 mod nodes;
@@ -92,6 +93,10 @@ impl Watch {
         }
         let loads = self.loads(&seen, now);
         process::transaction(c"foreshard: storing what was seen", || self.store(&seen, watched, &loads, now))?;
+        process::transaction(c"foreshard: seeing to nodes", || {
+            let _settings = settings();
+            fail_over::act(&mut self.nodes)
+        })?;
         if self.resumed.is_none_or(|then| now.duration_since(then) >= RESUME) {
             process::transaction(c"foreshard: starting jobs again", resume)?;
             self.resumed = Some(now);

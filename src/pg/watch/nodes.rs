@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Default)]
 pub struct States {
     told: BTreeMap<String, Option<String>>,
+    /// What was said of fail-overs last.
+    fail_overs: BTreeMap<String, String>,
 }
 
 /// Nodes that are other servers and have no shards: name and server.
@@ -26,6 +28,11 @@ pub fn without_shards(nodes: &[Node], shards: &[Shard]) -> Vec<(String, String)>
 }
 
 impl States {
+    /// It was not said of the node before.
+    pub fn is_news(&mut self, node: &str, said: &str) -> bool {
+        self.fail_overs.insert(node.to_owned(), said.to_owned()).as_deref() != Some(said)
+    }
+
     /// A node that is asked as several roles answers when it answers one of them. Without a mapping for the one who asks about a node that has no
     /// shards, nothing is known of it.
     pub fn store(&mut self, asked: &[Asked]) -> Result<()> {

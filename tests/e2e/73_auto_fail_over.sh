@@ -1,0 +1,46 @@
+#!/usr/bin/env bash
+# A node that does not answer, on a server that lets the monitor see to it: its copies take over where nothing can be lost, and nothing is done
+# where something could. Without the setting nothing is done at all.
+. "$(dirname -- "$0")/lib.sh"
+
+server main --preload foreshard --conf "foreshard.monitor_interval = '1s'"
+for node in n1 n2 n3; do
+    server $node --tcp --conf "wal_level = logical" --conf "max_replication_slots = 20" --conf "max_wal_senders = 20" --conf "max_logical_replication_workers = 12" --conf "synchronous_commit = on" \
+        --conf "wal_retrieve_retry_interval = 200ms"
+    as_server sed -i '1i host all app 127.0.0.1/32 trust' "$work/$node/data/pg_hba.conf"; sql $node "SELECT pg_reload_conf()" >/dev/null
+    sql $node "CREATE ROLE app SUPERUSER LOGIN"
+    sql $node "CREATE DATABASE shards OWNER app"
+done
+quiet="SET client_min_messages = error"
+sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
+for node in n1 n2 n3; do
+    sql main "$quiet; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards', connect_timeout '2');
+        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app'); SELECT foreshard.add_node('$node', server => '$node')" >/dev/null
+done
+sql main "CREATE TABLE source (id bigint PRIMARY KEY, v int NOT NULL); INSERT INTO source SELECT n, 0 FROM generate_series(1, 3000) n"
+sql main "$quiet; SELECT restore_table('public.t', 'table:public.source', '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 6, \"replicas\": 1, \"synchronous\": true}')" >/dev/null
+check "two shards each" "n1|2 n2|2 n3|2" "$(sql main "SELECT string_agg(node || '|' || n, ' ' ORDER BY node) FROM (SELECT node, count(*) AS n FROM foreshard.shards GROUP BY node) s")"
+wait_until 30 main "SELECT count(*) = 3 AND bool_and(answers) FROM foreshard.node_states"
+
+crash n2
+wait_until 30 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n2'"
+sleep 4
+check "without the setting nothing is done" 2 "$(sql main "SELECT count(*) FROM foreshard.shards WHERE node = 'n2'")"
+sql main "ALTER SYSTEM SET foreshard.auto_fail_over = '2s'"
+sql main "SELECT pg_reload_conf()" >/dev/null
+wait_until 60 main "SELECT count(*) = 0 FROM foreshard.shards WHERE node = 'n2'"
+check "the copies are in their place" "6|0" "$(sql main "SELECT count(*), count(*) FILTER (WHERE node = 'n2') FROM foreshard.shards")"
+check "all rows can be read and written" "3000" "$(sql main "WITH u AS (UPDATE t SET v = v + 1 RETURNING 1) SELECT count(*) FROM u")"
+check_match "told in the log" 'foreshard: fail-over of node "n2": 2 shards have their copies in their place' "$(as_server grep 'fail-over' "$work/main/log")"
+
+# Copies that commits have not waited for.
+sql main "$quiet; SELECT restore_table('public.u', 'table:public.source', '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 4, \"replicas\": 1, \"nodes\": [\"n1\", \"n3\"]}')" >/dev/null
+before=$(sql main "SELECT string_agg(shard || '@' || node, ' ' ORDER BY shard::text) FROM foreshard.shards")
+crash n3
+wait_until 30 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n3'"
+deadline=$((SECONDS + 30))
+until as_server grep -q 'fail-over of node "n3"' "$work/main/log" || [ $SECONDS -ge $deadline ]; do sleep 0.2; done
+check_match "what could be lost is not" 'fail-over of node "n3": not done: .*could lose rows' "$(as_server grep 'fail-over of node "n3"' "$work/main/log")"
+sleep 3
+check "told once" 1 "$(as_server grep -c 'fail-over of node "n3"' "$work/main/log")"
+check "and nothing is done" "$before" "$(sql main "SELECT string_agg(shard || '@' || node, ' ' ORDER BY shard::text) FROM foreshard.shards")"
