@@ -22,7 +22,10 @@ sql main "$quiet; SELECT restore_table('public.t', 'table:public.source', '{\"qu
 check "two shards each" "n1|2 n2|2 n3|2" "$(sql main "SELECT string_agg(node || '|' || n, ' ' ORDER BY node) FROM (SELECT node, count(*) AS n FROM foreshard.shards GROUP BY node) s")"
 wait_until 30 main "SELECT count(*) = 3 AND bool_and(answers) FROM foreshard.node_states"
 
-crash n2
+# It hangs: nothing is refused, and nothing answered, as behind a network that is cut.
+processes() { ps -o pid= --ppid "$(head -n 1 "$work/$1/data/postmaster.pid")" -p "$(head -n 1 "$work/$1/data/postmaster.pid")"; }
+# shellcheck disable=SC2046 # words
+as_root kill -STOP $(processes n2)
 wait_until 30 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n2'"
 sleep 4
 check "without the setting nothing is done" 2 "$(sql main "SELECT count(*) FROM foreshard.shards WHERE node = 'n2'")"
@@ -32,6 +35,14 @@ wait_until 60 main "SELECT count(*) = 0 FROM foreshard.shards WHERE node = 'n2'"
 check "the copies are in their place" "6|0" "$(sql main "SELECT count(*), count(*) FILTER (WHERE node = 'n2') FROM foreshard.shards")"
 check "all rows can be read and written" "3000" "$(sql main "WITH u AS (UPDATE t SET v = v + 1 RETURNING 1) SELECT count(*) FROM u")"
 check_match "told in the log" 'foreshard: fail-over of node "n2": 2 shards have their copies in their place' "$(as_server grep 'fail-over' "$work/main/log")"
+
+# It goes on as if nothing had been, and becomes a copy of what has taken its place.
+# shellcheck disable=SC2046 # words
+as_root kill -CONT $(processes n2)
+wait_until 30 main "SELECT answers FROM foreshard.node_states WHERE node = 'n2'"
+check "what comes back is a copy" "t|t" "$(sql main "$quiet; SELECT count(*) > 0, bool_and(ok) FROM foreshard.rejoin('n2')")"
+wait_until 60 main "SELECT bool_and(state = 'following' AND lag_bytes = 0) FROM foreshard.replicas"
+check "and equal" "6|3000|t" "$(sql main "$quiet; SELECT count(*), sum(rows), bool_and(ok) FROM foreshard.verify_table('t')")"
 
 # Copies that commits have not waited for.
 sql main "$quiet; SELECT restore_table('public.u', 'table:public.source', '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 4, \"replicas\": 1, \"nodes\": [\"n1\", \"n3\"]}')" >/dev/null

@@ -94,6 +94,9 @@ pub fn start() -> Result<i32> {
         .into())
 }
 
+/// Part of the interval for which a monitor rests between two looks, however long these take. Assumed.
+const LEAST_REST: f64 = 10.0;
+
 /// A monitor's life.
 pub fn run(database: pg_sys::Oid) -> ! {
     process::begin(Some(database));
@@ -121,7 +124,9 @@ pub fn run(database: pg_sys::Oid) -> ! {
                 }
             }
         }
-        let next = begun + watch.next_look(settings::monitor_interval());
+        // A look may take longer than its interval, where nodes do not answer.
+        let interval = watch.next_look(settings::monitor_interval());
+        let next = (begun + interval).max(Instant::now() + interval.div_f64(LEAST_REST));
         if !process::wait_while(next, LOOK, stays) {
             process::exit();
         }

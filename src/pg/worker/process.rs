@@ -59,16 +59,16 @@ pub fn wait(time: Duration) {
     }
 }
 
-/// Waits as long as `still` says so and time is left; it is asked every `look`.
+/// Waits as long as `still` says so and time is left, once at least: settings are read again in a wait. `still` is asked every `look`.
 pub fn wait_while(until: Instant, look: Duration, mut still: impl FnMut() -> bool) -> bool {
     loop {
         let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return true;
-        }
         wait(left.min(look));
         if !still() {
             return false;
+        }
+        if left <= look {
+            return true;
         }
     }
 }
