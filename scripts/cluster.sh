@@ -127,6 +127,11 @@ cluster_remove() {
     local dir=$1
     [ -d "$dir" ] || return 0
     if [ -e "$dir/data/postmaster.pid" ]; then
+        # One that a test has frozen hears nothing.
+        local postmaster
+        postmaster=$(head -n 1 "$dir/data/postmaster.pid")
+        # shellcheck disable=SC2046 # words
+        as_root kill -CONT $(ps -o pid= --ppid "$postmaster" -p "$postmaster") 2>/dev/null || true
         as_server "$(pg_bindir)/pg_ctl" -D "$dir/data" -m immediate -w -t 60 -s stop || true
     fi
     as_server rm -rf "$dir/data"
