@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A node behind a network that is cut, and put back, in each phase: while shards are made, loaded, read back, indexed, committed, and
+# A node behind a network that is cut, and put back, in each phase: while shards are made, loaded, read back, indexed, and
 # while the table is in use. What was cut ends with an error within the time that the foreign server's options give, nothing stays that
 # the next restore does not sweep; what was put back in time goes on.
 . "$(dirname -- "$0")/lib.sh"
@@ -74,19 +74,6 @@ held() { # WHAT LOCK CONDITION
     judge "cut while $1"
 }
 held "shards are made" pg_catalog.pg_description "wait_event_type = 'Lock' AND query LIKE '%COMMENT ON TABLE%'"
-
-# A node's COMMIT that nobody heard of: it waits for a standby that does not exist, so that its outcome is not known here.
-sql n2 "ALTER DATABASE shards SET synchronous_commit = on"
-sql n2 "ALTER SYSTEM SET synchronous_standby_names = 'nobody'"
-sql n2 "SELECT pg_reload_conf()" >/dev/null
-begin ""
-waits "wait_event = 'SyncRep'"
-cut_off n2
-outcome
-check_match "cut while a node commits: told" "$told" "$outcome"
-sql n2 "ALTER SYSTEM RESET synchronous_standby_names"
-sql n2 "SELECT pg_reload_conf()" >/dev/null
-judge "cut while a node commits"
 
 # Put back before anybody gave up.
 blink() { cut_off n2; sleep 1; heal n2; }
