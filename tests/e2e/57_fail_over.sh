@@ -2,33 +2,7 @@
 # Copies take over: a node is killed under writers and not one acknowledged row is missing; a planned switch loses nothing; a crash says what
 # could be lost; who comes back is a copy again.
 . "$(dirname -- "$0")/lib.sh"
-
-rows=${ROWS:-3000}
-server main
-for node in n1 n2 n3; do
-    server $node --tcp --conf "wal_level = logical" --conf "max_replication_slots = 20" --conf "max_wal_senders = 20" --conf "max_logical_replication_workers = 12" --conf "synchronous_commit = on" \
-        --conf "wal_retrieve_retry_interval = 200ms"
-    as_server sed -i '1i host all app 127.0.0.1/32 trust' "$work/$node/data/pg_hba.conf"; sql $node "SELECT pg_reload_conf()" >/dev/null
-    sql $node "CREATE ROLE app SUPERUSER LOGIN"
-    sql $node "CREATE DATABASE shards OWNER app"
-done
-quiet="SET client_min_messages = error"
-sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
-for node in n1 n2 n3; do
-    sql main "$quiet; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards');
-        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app'); SELECT foreshard.add_node('$node', server => '$node')" >/dev/null
-done
-sql main "CREATE DATABASE shop"
-sql main "CREATE TABLE orders (id bigint PRIMARY KEY, note text); INSERT INTO orders SELECT n, md5(n::text) FROM generate_series(1, $rows) n" shop
-on main pg_dump -Fc -d shop -f "$(backups main)/shop.dump"
-there() { sql "$1" "$2" shards; }
-restore() { sql main "$quiet; SELECT rows FROM restore_table('public.$1', '$(backups main)/shop.dump', '{\"source\": \"public.orders\", \"query_log\": \"off\", \"method\": \"hash\", \"shard_key\": [\"id\"], \"shard_count\": 6, \"replicas\": 1$2}')"; }
-contents() { sql main "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM $1 AS t"; }
-following() { wait_until 60 main "SELECT bool_and(state = 'following' AND lag_bytes = 0) FROM foreshard.replicas"; }
-verified() { sql main "$quiet; SELECT count(*), bool_and(ok) FROM foreshard.verify_table('$1')"; }
-layout() { sql main "SELECT string_agg(shard || '@' || node, ' ' ORDER BY shard::text) FROM foreshard.shards"; }
-writes() { sql main "UPDATE orders SET note = note || '.' WHERE id <= 60; SELECT count(*) FROM orders WHERE id <= 60"; }
-back() { start "$1"; wait_until 30 "$1" "SELECT true"; }
+. "$(dirname -- "$0")/copies.sh"
 
 # Without waiting: planned, nothing is lost.
 check "restored" "$rows" "$(restore orders '')"

@@ -43,8 +43,12 @@ pub fn commit(nodes: Vec<Node>, shell: &TableName) -> Result<()> {
 
 /// From now on these nodes are told of the end of this transaction: what to undo, the last one first.
 pub fn begin(nodes: Vec<(Connection, Vec<String>)>) {
-    // SAFETY: reads the number of the current subtransaction.
-    let within = unsafe { pg_sys::GetCurrentSubTransactionId() };
+    // What nodes are told when this transaction has succeeded must not be taken back by a crash here, whatever synchronous_commit says.
+    // SAFETY: sets a flag of this transaction, and reads the number of the current subtransaction.
+    let within = unsafe {
+        pg_sys::ForceSyncCommit();
+        pg_sys::GetCurrentSubTransactionId()
+    };
     if HELD.lock().is_empty() {
         watch();
     }
