@@ -2,17 +2,13 @@
 # Shards on other servers: a coordinator and three nodes, each a server of its own. A million rows are restored to 16 shards there, are
 # equal to the backup, are where they belong, and stay there whatever is updated.
 . "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/nodes.sh"
 
 server main
+sql main "CREATE EXTENSION foreshard"
 for node in n1 n2 n3; do
-    server $node --tcp
-    sql $node "CREATE ROLE app LOGIN PASSWORD 'secret of $node'"
-    sql $node "CREATE DATABASE shards OWNER app"
-done
-sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
-for node in n1 n2 n3; do
-    sql main "CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards');
-        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app', password 'secret of $node')"
+    node $node
+    register $node
 done
 
 # The source: what TPC-C calls order_line, with everything that concerns another server.
@@ -28,9 +24,6 @@ on main pg_dump -Fc -d shop -f "$(backups main)/shop.dump"
 contents() { sql main "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM $1 AS t" "${2:-postgres}"; }
 expected=$(contents lines shop)
 
-for node in n1 n2 n3; do
-    sql main "SET client_min_messages = warning; SELECT foreshard.add_node('$node', server => '$node')"
-done
 check "nodes are registered" "n1|n1 n2|n2 n3|n3" "$(sql main "SELECT string_agg(name || '|' || server, ' ' ORDER BY name) FROM foreshard.nodes")"
 config='{"query_log": "off", "method": "hash", "shard_key": ["w"], "shard_count": 16}'
 check "restored" "lines|hash|{w}|16|1000000" \
@@ -41,7 +34,6 @@ check "every row is where it belongs" "16|1000000|0|t" \
 check "all nodes have shards" "n1 n2 n3" "$(sql main "SELECT string_agg(DISTINCT node, ' ' ORDER BY node) FROM foreshard.shards")"
 
 # What the shards have there, and what the table has here.
-there() { sql "$1" "$2" shards; }
 check "no shard on the coordinator" 0 "$(sql main "SELECT count(*) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = 'lines'::regclass AND relkind <> 'f'")"
 check "each shard has its keys, checks and indexes" "CHECK ((amount >= (0)::numeric))|PRIMARY KEY (w, o, n)|{fillfactor=80}|lower(note)" "$(there n1 "
     SELECT concat_ws('|', (SELECT string_agg(pg_get_constraintdef(oid), '|' ORDER BY contype) FROM pg_constraint WHERE conrelid = c.oid),

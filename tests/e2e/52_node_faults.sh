@@ -2,34 +2,28 @@
 # A coordinator and two nodes: one of the three is killed, hangs, or has no room, in each phase of a restore. Afterwards there is an error
 # with its cause, nothing on any node that the next restore does not sweep away, and that restore works.
 . "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/nodes.sh"
 . "$(dirname -- "$0")/victim.sh"
 
 rows=${ROWS:-100000}
 server main --conf "synchronous_commit = on"
-for node in n1 n2; do
-    server $node --tcp
-    sql $node "CREATE ROLE app LOGIN PASSWORD 'secret of $node'"
-    sql $node "CREATE DATABASE shards OWNER app"
-done
+node n1
+node n2
 sql main "CREATE DATABASE shop"
 sql main "CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, note text)" shop
 sql main "CREATE INDEX ON orders (note)" shop
 sql main "INSERT INTO orders SELECT n, n % 9973, md5(n::text) FROM generate_series(1, $rows) n" shop
 backup=$(backups main)/shop.dump
 on main pg_dump -Fc -Z1 -f "$backup" shop
-sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
-for node in n1 n2; do
-    sql main "SET client_min_messages = error; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards');
-        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app', password 'secret of $node');
-        SELECT foreshard.add_node('$node', server => '$node')" >/dev/null
-done
+sql main "CREATE EXTENSION foreshard"
+register n1
+register n2
 restore="SELECT rows FROM restore_table('public.orders', '$backup',
     '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 4}')"
 expected=$(sql main "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM orders AS t" shop)
 
 tables() { for node in n1 n2; do sql $node "SELECT count(*) FROM pg_class WHERE relkind = 'p' AND relnamespace::regnamespace::text LIKE 'foreshard%'" shards; done | xargs; }
 schemas() { for node in n1 n2; do sql $node "SELECT count(*) FROM pg_namespace WHERE nspname LIKE 'foreshard%'" shards; done | xargs; }
-processes() { ps -o pid= --ppid "$(head -n 1 "$work/$1/data/postmaster.pid")" -p "$(head -n 1 "$work/$1/data/postmaster.pid")"; }
 # A victim that got away has left a table, which victim.sh drops; its shards are to be swept.
 eval "$(declare -f forget | sed '1s/forget/forget_here/')"
 forget() {

@@ -1,30 +1,26 @@
 #!/usr/bin/env bash
-# A node behind a network that is cut, and put back, in each phase: while shards are made, loaded, read back, indexed, and
+# A node behind a network that is cut, and put back, in each phase: while shards are made, loaded, read back, indexed, committed, and
 # while the table is in use. What was cut ends with an error within the time that the foreign server's options give, nothing stays that
 # the next restore does not sweep; what was put back in time goes on.
 . "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/nodes.sh"
 . "$(dirname -- "$0")/victim.sh"
 
 rows=${ROWS:-100000}
 server main --conf "synchronous_commit = on"
-server n1 --tcp
+node n1
 far_server n2
-sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
+house n2
+sql main "CREATE EXTENSION foreshard"
 sql main "CREATE DATABASE shop"
 sql main "CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, note text); CREATE INDEX ON orders (note);
     INSERT INTO orders SELECT n, n % 9973, md5(n::text) FROM generate_series(1, $rows) n" shop
 backup=$(backups main)/shop.dump
 on main pg_dump -Fc -Z1 -f "$backup" shop
-for node in n1 n2; do
-    sql $node "CREATE ROLE app LOGIN PASSWORD 'secret of $node'"
-    sql $node "CREATE DATABASE shards OWNER app"
-    host=127.0.0.1
-    [ $node = n1 ] || host=$(address n2)
-    sql main "SET client_min_messages = error; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '$host', port '$(port $node)', dbname 'shards',
-            connect_timeout '3', keepalives_idle '1', keepalives_interval '1', keepalives_count '3', tcp_user_timeout '4000');
-        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app', password 'secret of $node');
-        SELECT foreshard.add_node('$node', server => '$node')" >/dev/null
-done
+# How soon a cut is noticed.
+noticed=", connect_timeout '3', keepalives_idle '1', keepalives_interval '1', keepalives_count '3', tcp_user_timeout '4000'"
+register n1 "$noticed"
+register n2 "$noticed"
 restore="SELECT rows FROM restore_table('public.orders', '$backup',
     '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 4}')"
 expected=$(sql main "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM orders AS t" shop)
@@ -74,6 +70,29 @@ held() { # WHAT LOCK CONDITION
     judge "cut while $1"
 }
 held "shards are made" pg_catalog.pg_description "wait_event_type = 'Lock' AND query LIKE '%COMMENT ON TABLE%'"
+
+# A node's COMMIT that nobody heard of. While the other node is kept from its indexes, this one has done all and waits; its process is
+# stopped, so that the COMMIT reaches its socket and no more, and the cable is pulled. It commits when nobody listens any more.
+sql n1 "CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(1); END'" shards
+sql n1 "CREATE EVENT TRIGGER hold ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION hold()" shards
+on n1 psql -XAtq -d shards -c "SELECT pg_advisory_lock(1)" -c "SELECT pg_sleep(600)" >/dev/null 2>&1 & holder=$!
+wait_until 10 n1 "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND granted)"
+begin ""
+wait_until 30 n1 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard' AND wait_event = 'advisory')"
+waits "state = 'idle in transaction' AND query LIKE '%INDEX%'"
+committer=$(sql n2 "SELECT pid FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard'")
+as_root kill -STOP "$committer"
+sql n1 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()" >/dev/null
+wait $holder || true
+wait_until 10 n1 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard' AND state = 'idle' AND query = 'COMMIT')"
+cut_off n2
+outcome
+check_match "cut while a node commits: told" "$told" "$outcome"
+sql n1 "DROP EVENT TRIGGER hold" shards
+as_root kill -CONT "$committer"
+wait_until 10 n2 "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $committer AND (state = 'active' OR state LIKE 'idle in%'))"
+check "cut while a node commits: it did" 1 "$(sql n2 "SELECT count(*) FROM pg_class WHERE relkind = 'p' AND relname LIKE 'orders%'" shards)"
+judge "cut while a node commits"
 
 # Put back before anybody gave up.
 blink() { cut_off n2; sleep 1; heal n2; }

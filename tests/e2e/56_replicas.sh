@@ -2,27 +2,21 @@
 # Copies of shards on other nodes: a coordinator and three nodes. What a restore makes of "replicas", what it refuses, how copies follow,
 # what the view says, what verify_table finds, and that nothing is left when it fails or the table goes.
 . "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/nodes.sh"
 
 rows=${ROWS:-20000}
 server main
-for node in n1 n2 n3; do
-    server $node --tcp --conf "wal_level = logical" --conf "max_replication_slots = 20" --conf "max_wal_senders = 20" --conf "max_logical_replication_workers = 12" --conf "synchronous_commit = on"
-    sql $node "CREATE ROLE app SUPERUSER LOGIN PASSWORD 'secret of $node'"
-    sql $node "CREATE DATABASE shards OWNER app"
-done
-sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
+sql main "CREATE EXTENSION foreshard"
 quiet="SET client_min_messages = error"
 for node in n1 n2 n3; do
-    sql main "$quiet; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards');
-        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app', password 'secret of $node');
-        SELECT foreshard.add_node('$node', server => '$node', zone => 'zone of $node')" >/dev/null
+    subscriber $node
+    register $node "" ", zone => 'zone of $node'"
 done
 sql main "CREATE DATABASE shop"
 sql main "CREATE TABLE orders (id bigint PRIMARY KEY, customer int NOT NULL, note text, j jsonb); CREATE INDEX ON orders (note);
     INSERT INTO orders SELECT n, n % 973, md5(n::text), jsonb_build_object('n', n) FROM generate_series(1, $rows) n;
     CREATE TABLE keyless (k int, note text); INSERT INTO keyless SELECT n % 50, 'note ' || n FROM generate_series(1, 1000) n" shop
 on main pg_dump -Fc -d shop -f "$(backups main)/shop.dump"
-there() { sql "$1" "$2" shards; }
 contents() { sql main "SELECT count(*), sum(hashtextextended(t::text, 0)) FROM $1 AS t" "${2:-postgres}"; }
 restore() { echo "$quiet; SELECT rows FROM restore_table('public.$1', '$(backups main)/shop.dump', '{\"query_log\": \"off\", \"method\": \"hash\", \"shard_key\": [\"$2\"], \"shard_count\": 6, \"replicas\": 1$3}')"; }
 # Everything that replication leaves on a node.
@@ -31,7 +25,7 @@ left() { for node in n1 n2 n3; do there $node "SELECT (SELECT count(*) FROM pg_s
 
 # What is refused, before anything is made.
 check_error "nodes cannot reach each other" '08001.*3 problems|08001.*node "n2" cannot subscribe to node "n1"' main "$(restore orders id '')"
-for node in n1 n2 n3; do as_server sed -i '1i host all app 127.0.0.1/32 trust' "$work/$node/data/pg_hba.conf"; sql $node "SELECT pg_reload_conf()" >/dev/null; done
+for node in n1 n2 n3; do let_in $node; done
 sleep 0.3
 check_error "too few zones" '22023.*need 4 zones' main "$(restore orders id ', "replicas": 3')"
 check_error "shards on this server have none" '0A000.*shards on this server cannot have replicas' main "SELECT foreshard.add_node('here', tablespace => 'pg_default'); $(restore orders id '')"

@@ -2,19 +2,14 @@
 # Reads of shards on other servers, and where the shards are for whom: a tenant's shards are on the node near its application, a query
 # asks only the nodes that it needs, all of them at once, and joins and groups of tables that are cut alike are worked out there.
 . "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/nodes.sh"
 
 server main
-for node in n1 n2 n3; do
-    server $node --tcp
-    sql $node "CREATE ROLE app LOGIN PASSWORD 'secret of $node'"
-    sql $node "CREATE DATABASE shards OWNER app"
-done
-sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
+sql main "CREATE EXTENSION foreshard"
 near=(x berlin tokyo austin)
 for n in 1 2 3; do
-    sql main "SET client_min_messages = error; CREATE SERVER n$n FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port n$n)', dbname 'shards');
-        CREATE USER MAPPING FOR postgres SERVER n$n OPTIONS (user 'app', password 'secret of n$n');
-        SELECT foreshard.add_node('n$n', server => 'n$n', zone => 'z$n', serves => '{${near[$n]}}')" >/dev/null
+    node n$n
+    register n$n "" ", zone => 'z$n', serves => '{${near[$n]}}'"
 done
 # What the old server answered: a report of all customers, and some look-ups.
 sql main "CREATE TABLE log (query text, calls bigint, total_exec_time float8, rows bigint, dbid oid, userid oid, queryid bigint);

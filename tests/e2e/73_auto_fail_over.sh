@@ -2,20 +2,14 @@
 # A node that does not answer, on a server that lets the monitor see to it: its copies take over where nothing can be lost, and nothing is done
 # where something could. Without the setting nothing is done at all.
 . "$(dirname -- "$0")/lib.sh"
+. "$(dirname -- "$0")/nodes.sh"
 
 server main --preload foreshard --conf "foreshard.monitor_interval = '1s'"
-for node in n1 n2 n3; do
-    server $node --tcp --conf "wal_level = logical" --conf "max_replication_slots = 20" --conf "max_wal_senders = 20" --conf "max_logical_replication_workers = 12" --conf "synchronous_commit = on" \
-        --conf "wal_retrieve_retry_interval = 200ms"
-    as_server sed -i '1i host all app 127.0.0.1/32 trust' "$work/$node/data/pg_hba.conf"; sql $node "SELECT pg_reload_conf()" >/dev/null
-    sql $node "CREATE ROLE app SUPERUSER LOGIN"
-    sql $node "CREATE DATABASE shards OWNER app"
-done
 quiet="SET client_min_messages = error"
-sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
+sql main "CREATE EXTENSION foreshard"
 for node in n1 n2 n3; do
-    sql main "$quiet; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards', connect_timeout '2');
-        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'app'); SELECT foreshard.add_node('$node', server => '$node')" >/dev/null
+    copying_node $node
+    register $node ", connect_timeout '2'"
 done
 sql main "CREATE TABLE source (id bigint PRIMARY KEY, v int NOT NULL); INSERT INTO source SELECT n, 0 FROM generate_series(1, 3000) n"
 sql main "$quiet; SELECT restore_table('public.t', 'table:public.source', '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 6, \"replicas\": 1, \"synchronous\": true}')" >/dev/null
@@ -23,7 +17,6 @@ check "two shards each" "n1|2 n2|2 n3|2" "$(sql main "SELECT string_agg(node || 
 wait_until 30 main "SELECT count(*) = 3 AND bool_and(answers) FROM foreshard.node_states"
 
 # It hangs: nothing is refused, and nothing answered, as behind a network that is cut.
-processes() { ps -o pid= --ppid "$(head -n 1 "$work/$1/data/postmaster.pid")" -p "$(head -n 1 "$work/$1/data/postmaster.pid")"; }
 # shellcheck disable=SC2046 # words
 as_root kill -STOP $(processes n2)
 wait_until 30 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n2'"
