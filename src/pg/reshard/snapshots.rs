@@ -7,6 +7,7 @@
 
 use super::transaction;
 use crate::pg::error::Result;
+use crate::pg::worker::process::Isolation;
 use foreshard_core::model::Problem;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
@@ -49,7 +50,7 @@ fn name(transaction: &pg_sys::VirtualTransactionId) -> Running {
 pub fn outlive(mut old: BTreeSet<Running>) -> Result<Duration> {
     let begun = Instant::now();
     loop {
-        let now = transaction::transaction(transaction::Isolation::ReadCommitted, |_| {
+        let now = transaction::transaction(Isolation::ReadCommitted, |_| {
             let waiting = waiting()?;
             Ok(holders().into_iter().filter(|t| !waiting.contains(t)).collect::<BTreeSet<_>>())
         })?;

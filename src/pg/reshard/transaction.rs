@@ -3,49 +3,33 @@
 
 use crate::pg::error::{Error, Result};
 use crate::pg::ffi::{self, Session};
+use crate::pg::worker::process::{self, Isolation};
 use foreshard_core::model::Problem;
 use pgrx::{PgTryBuilder, check_for_interrupts, pg_sys};
-use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Isolation {
-    ReadCommitted,
-    /// All of it sees what was committed when it began.
-    RepeatableRead,
-}
 
 /// Runs `work` in a transaction of its own, under settings by which names, texts and privileges mean one thing, and commits it.
 ///
 /// # Errors
 /// What `work` says or the server raises; then the transaction is rolled back. An order to end the process is no error: it ends.
 pub fn transaction<T>(isolation: Isolation, work: impl FnOnce(&Session) -> Result<T>) -> Result<T> {
-    let outcome = PgTryBuilder::new(AssertUnwindSafe(|| {
+    let value = process::transaction_at(isolation, c"", || {
         check_for_interrupts!();
-        begin(isolation);
+        // SAFETY: of the transaction that was just begun. With a number of its own from the start, pgrx reads by a new snapshot in each
+        // statement, as READ COMMITTED means it.
+        unsafe {
+            pg_sys::XactReadOnly = false;
+            pg_sys::GetCurrentTransactionId();
+        }
         let session = Session::begin();
         // Compiling takes longer than what is done under a lock.
         session.set("jit", "off");
         let_autovacuum_go();
-        let value = work(&session)?;
-        drop(session);
-        // SAFETY: what `begin` opened; a deferred constraint may raise its ERROR here.
-        unsafe {
-            pg_sys::PopActiveSnapshot();
-            pg_sys::CommitTransactionCommand();
-            // What was written counts for autovacuum now, not when the process ends.
-            pg_sys::pgstat_report_stat(true);
-        }
-        Ok(value)
-    }))
-    .catch_others(|error| Err(Error::from(ffi::problem_of(&error))))
-    .catch_rust_panic(|error| Err(Error::from(ffi::problem_of(&error))))
-    .execute();
-    if outcome.is_err() {
-        // SAFETY: ends whatever transaction is open in this process; nothing where there is none.
-        unsafe { pg_sys::AbortCurrentTransaction() };
-    }
-    outcome
+        work(&session)
+    })?;
+    // SAFETY: in no transaction. What was written counts for autovacuum now, not when the process ends.
+    unsafe { pg_sys::pgstat_report_stat(true) };
+    Ok(value)
 }
 
 /// Autovacuum lets go of a table when somebody who waits for it looks for deadlocks: by default after a second, when an attempt
@@ -63,23 +47,6 @@ fn let_autovacuum_go() {
             0,
             false,
         );
-    }
-}
-
-fn begin(isolation: Isolation) {
-    // SAFETY: a process that has no transaction begins one; the level is set before its first snapshot. With a number of its own from the
-    // start, pgrx reads by a new snapshot in each statement, as READ COMMITTED means it.
-    unsafe {
-        pg_sys::SetCurrentStatementStartTimestamp();
-        pg_sys::StartTransactionCommand();
-        let level = match isolation {
-            Isolation::ReadCommitted => pg_sys::XACT_READ_COMMITTED,
-            Isolation::RepeatableRead => pg_sys::XACT_REPEATABLE_READ,
-        };
-        pg_sys::XactIsoLevel = i32::try_from(level).unwrap_or_default();
-        pg_sys::XactReadOnly = false;
-        pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
-        pg_sys::GetCurrentTransactionId();
     }
 }
 

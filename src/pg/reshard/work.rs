@@ -5,9 +5,10 @@
 
 use super::records::{self, Record};
 use super::task::Task;
-use super::transaction::{Isolation, acting_as, look, pause, show, transaction};
+use super::transaction::{acting_as, look, pause, show, transaction};
 use super::{apply, build, snapshots, switch};
 use crate::pg::error::{Error, Result};
+use crate::pg::worker::process::Isolation;
 use foreshard_core::model::Problem;
 use foreshard_core::steps::Step;
 use pgrx::prelude::*;

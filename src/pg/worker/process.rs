@@ -73,13 +73,31 @@ pub fn wait_while(until: Instant, look: Duration, mut still: impl FnMut() -> boo
     }
 }
 
+/// What a transaction sees of others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isolation {
+    ReadCommitted,
+    /// All of it sees what was committed when it began.
+    RepeatableRead,
+}
+
 /// Does the work in a transaction of its own, shown as `what`, which is what becomes of it: nothing, when an ERROR of any kind came up.
 pub fn transaction<T>(what: &CStr, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    transaction_at(Isolation::ReadCommitted, what, work)
+}
+
+/// The same at an isolation level, whatever the server's own settings say.
+pub fn transaction_at<T>(isolation: Isolation, what: &CStr, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let level = match isolation {
+        Isolation::ReadCommitted => pg_sys::XACT_READ_COMMITTED,
+        Isolation::RepeatableRead => pg_sys::XACT_REPEATABLE_READ,
+    };
     let body = || {
-        // SAFETY: this process is in no transaction; what is begun here is ended here, or below.
+        // SAFETY: this process is in no transaction; what is begun here is ended here, or below. The level is set before the first snapshot.
         unsafe {
             pg_sys::SetCurrentStatementStartTimestamp();
             pg_sys::StartTransactionCommand();
+            pg_sys::XactIsoLevel = i32::try_from(level).unwrap_or_default();
             pg_sys::PushActiveSnapshot(pg_sys::GetTransactionSnapshot());
             if !what.is_empty() {
                 pg_sys::pgstat_report_activity(pg_sys::BackendState::STATE_RUNNING, what.as_ptr());
