@@ -142,14 +142,7 @@ fn servers_choice(method: &str, types: &[&str], bounds: &[String]) -> Vec<u32> {
 }
 
 fn layout(method: Method, columns: usize, bounds: Vec<Bound>) -> Layout {
-    let shard = |(ordinal, bound)| Shard {
-        ordinal,
-        bound,
-        within: None,
-        node: "here".to_owned(),
-        copies: Vec::new(),
-        share: 0.0,
-    };
+    let shard = |(ordinal, bound)| Shard::new(ordinal, bound, "here");
     Layout {
         method,
         key: (0..columns).map(|i| format!("k{i}")).collect(),

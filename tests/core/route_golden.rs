@@ -63,14 +63,7 @@ fn range_layout(bounds: &str) -> Layout {
 }
 
 fn layout(method: Method, columns: usize, bounds: impl Iterator<Item = Bound>) -> Layout {
-    let shard = |(ordinal, bound)| Shard {
-        ordinal,
-        bound,
-        within: None,
-        node: "here".to_owned(),
-        copies: Vec::new(),
-        share: 0.0,
-    };
+    let shard = |(ordinal, bound)| Shard::new(ordinal, bound, "here");
     Layout {
         method,
         key: (0..columns).map(|i| format!("k{i}")).collect(),

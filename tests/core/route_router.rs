@@ -5,14 +5,7 @@ use foreshard_core::route::{HashType, Router, hash_value, remainder, row_hash, s
 use proptest::prelude::*;
 
 fn layout(method: Method, key: &[&str], bounds: Vec<Bound>) -> Layout {
-    let shard = |(ordinal, bound)| Shard {
-        ordinal,
-        bound,
-        within: None,
-        node: "here".to_owned(),
-        copies: Vec::new(),
-        share: 0.0,
-    };
+    let shard = |(ordinal, bound)| Shard::new(ordinal, bound, "here");
     Layout {
         method,
         key: key.iter().map(|k| (*k).to_owned()).collect(),

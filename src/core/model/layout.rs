@@ -44,6 +44,13 @@ pub struct Shard {
     pub share: f64,
 }
 
+impl Shard {
+    /// Of one level, without copies, of an unknown share.
+    pub fn new(ordinal: u32, bound: Bound, node: &str) -> Self {
+        Self { ordinal, bound, within: None, node: node.to_owned(), copies: Vec::new(), share: 0.0 }
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Bound {

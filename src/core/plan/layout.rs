@@ -52,14 +52,7 @@ pub(super) fn lay_out(
         }
     }
     for (ordinal, (bound, within, share)) in (0..).zip(shards) {
-        layout.shards.push(Shard {
-            ordinal,
-            bound,
-            within,
-            node: String::new(),
-            copies: Vec::new(),
-            share: round4(share),
-        });
+        layout.shards.push(Shard { within, share: round4(share), ..Shard::new(ordinal, bound, "") });
     }
     Ok(layout)
 }
