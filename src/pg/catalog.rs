@@ -352,7 +352,8 @@ pub fn leaves(table: pg_sys::Oid) -> Result<Vec<(pg_sys::Oid, TableName)>> {
 
 /// The first column of the first row, NULL and no row being None. Unlike pgrx's own, it asks for no transaction ID, which a
 /// standby does not have.
-fn one<T: FromDatum + IntoDatum>(
+/// The only value that a query gives; None where it gives no row.
+pub fn one<T: FromDatum + IntoDatum>(
     query: &str,
     args: &[DatumWithOid<'_>],
 ) -> std::result::Result<Option<T>, pgrx::spi::Error> {

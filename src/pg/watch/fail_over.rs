@@ -7,11 +7,18 @@ use crate::pg::ffi::{self, ActingAs};
 use crate::pg::settings;
 use pgrx::pg_sys;
 use pgrx::prelude::*;
+use std::time::Duration;
+
+/// Between two attempts: each connects to all nodes that have to do with it, and waits for the one that is silent. Assumed.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// Lets copies take over, as the owner of the shards: the monitor has no user mappings, and no more rights than that are needed.
 pub fn act(states: &mut States) -> Result<()> {
     let Some(patience) = settings::auto_fail_over() else { return Ok(()) };
     for (node, owners) in due(patience)? {
+        if !states.may_try(&node, PAUSE) {
+            continue;
+        }
         let outcome = match owners.as_slice() {
             [owner] => ffi::attempt(|p| !p.sqlstate.starts_with("57"), || fail_over(&node, *owner)).map_err(told),
             _ => Err("its shards are of several owners: each has to call foreshard.fail_over".to_owned()),
@@ -20,7 +27,7 @@ pub fn act(states: &mut States) -> Result<()> {
             Ok(shards) => format!("{shards} shards have their copies in their place"),
             Err(reason) => format!("not done: {reason}"),
         };
-        if states.is_news(&node, &said) {
+        if states.tried(&node, &said) {
             pgrx::log!("foreshard: fail-over of node \"{node}\": {said}");
         }
     }

@@ -7,13 +7,14 @@ use foreshard_core::model::node::{Location, Node};
 use pgrx::JsonB;
 use pgrx::prelude::*;
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 /// What was told of each node last: None that it answers.
 #[derive(Debug, Default)]
 pub struct States {
     told: BTreeMap<String, Option<String>>,
-    /// What was said of fail-overs last.
-    fail_overs: BTreeMap<String, String>,
+    /// When a fail-over was tried last, and what was said of it.
+    fail_overs: BTreeMap<String, (Instant, String)>,
 }
 
 /// Nodes that are other servers and have no shards: name and server.
@@ -28,9 +29,15 @@ pub fn without_shards(nodes: &[Node], shards: &[Shard]) -> Vec<(String, String)>
 }
 
 impl States {
-    /// It was not said of the node before.
-    pub fn is_news(&mut self, node: &str, said: &str) -> bool {
-        self.fail_overs.insert(node.to_owned(), said.to_owned()).as_deref() != Some(said)
+    /// A fail-over of the node has not been tried for that long.
+    pub fn may_try(&self, node: &str, pause: Duration) -> bool {
+        self.fail_overs.get(node).is_none_or(|(tried, _)| tried.elapsed() >= pause)
+    }
+
+    /// A fail-over was tried. Whether that was not said of the node before.
+    pub fn tried(&mut self, node: &str, said: &str) -> bool {
+        let before = self.fail_overs.insert(node.to_owned(), (Instant::now(), said.to_owned()));
+        before.is_none_or(|(_, before)| before != said)
     }
 
     /// A node that is asked as several roles answers when it answers one of them. Without a mapping for the one who asks about a node that has no

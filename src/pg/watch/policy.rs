@@ -10,13 +10,8 @@ use serde_json::{Value, json};
 
 /// The policy of a table; that of a restored table where none was set.
 pub fn of(relation: pg_sys::Oid) -> Result<Policy> {
-    let stored: Option<JsonB> = Spi::connect(|client| {
-        let query = "SELECT policy FROM foreshard._policies WHERE relation = $1";
-        match client.select(query, Some(1), &[relation.into()])?.next() {
-            Some(row) => row.get(1),
-            None => Ok(None),
-        }
-    })?;
+    let stored: Option<JsonB> =
+        catalog::one("SELECT policy FROM foreshard._policies WHERE relation = $1", &[relation.into()])?;
     // One that another version has stored, and that cannot be read, lets nothing be done.
     let read = |JsonB(document): JsonB| {
         Policy::read(&document).unwrap_or_else(|_| Policy { auto_reshard: Auto::Off, ..Policy::default() })
@@ -33,13 +28,8 @@ pub fn of(relation: pg_sys::Oid) -> Result<Policy> {
 pub fn set(relation: Option<pg_sys::Oid>, policy: Option<&Value>) -> Result<()> {
     let relation = relation.ok_or_else(|| Problem::new("22004", "relation must not be null"))?;
     let name = catalog::name_of(relation)?.map(|n| n.to_string()).unwrap_or_else(|| relation.to_u32().to_string());
-    let facts: Option<bool> = Spi::connect(|client| {
-        let query = "SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM foreshard._tables t JOIN pg_catalog.pg_class c ON c.oid = t.relation WHERE t.relation = $1";
-        match client.select(query, Some(1), &[relation.into()])?.next() {
-            Some(row) => row.get(1),
-            None => Ok(None),
-        }
-    })?;
+    let query = "SELECT pg_catalog.pg_has_role(c.relowner, 'USAGE') FROM foreshard._tables t JOIN pg_catalog.pg_class c ON c.oid = t.relation WHERE t.relation = $1";
+    let facts: Option<bool> = catalog::one(query, &[relation.into()])?;
     match facts {
         Some(true) => {}
         Some(false) => {
