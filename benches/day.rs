@@ -5,7 +5,7 @@
 //! minute it decides; a move takes its time and adds to the load of both servers. The same day is lived three times, after a day to settle: without doing
 //! anything, with what is seen now for all that is expected, and with forecasts of every shard's own history.
 //!
-//! cargo run --release -p foreshard-core --example day -- /path/to/traces/*.csv
+//! cargo run --release -p foreshard-core --example day -- /path/to/traces/*.csv      MOVES=96: moves a day that the policy lets be made, at most
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::indexing_slicing, reason = "a bench")]
 
 #[path = "day/world.rs"]
@@ -20,7 +20,10 @@ fn main() {
             continue;
         };
         println!("{path}");
-        let day = Day::of(&trace);
+        let mut day = Day::of(&trace);
+        if let Some(moves) = std::env::var("MOVES").ok().and_then(|moves| moves.parse().ok()) {
+            day.policy.moves_per_day = moves;
+        }
         let mut reacted = None;
         for how in [How::Nothing, How::React, How::Forecast] {
             let lived = day.live(how, -SECONDS, SECONDS);

@@ -78,6 +78,7 @@ pub fn read(path: &str) -> Option<Trace> {
 }
 
 pub struct Day {
+    pub policy: Policy,
     interval: i64,
     /// The trace up to the end of the day, scaled to work.
     work: Vec<f64>,
@@ -95,7 +96,11 @@ impl Day {
         let mut sorted = work[first * day..].to_vec();
         sorted.sort_by(f64::total_cmp);
         let peak = sorted[sorted.len() * 98 / 100].max(1e-9);
-        Self { interval: trace.interval, work: work.iter().map(|v| v / peak * PEAK_USE * NODES as f64).collect() }
+        Self {
+            policy: Policy::default(),
+            interval: trace.interval,
+            work: work.iter().map(|v| v / peak * PEAK_USE * NODES as f64).collect(),
+        }
     }
 
     /// Work of a shard in a second; the day itself begins at 0.
@@ -128,7 +133,7 @@ impl Day {
         let mut minute_sums = vec![0.0; SHARDS];
         let mut hour_peaks = vec![0.0f64; SHARDS];
         let mut told: Vec<Option<i64>> = vec![None; SURPRISES.len()];
-        let policy = Policy::default();
+        let policy = &self.policy;
         for second in from..to {
             let works: Vec<f64> = (0..SHARDS).map(|s| self.shard_work(s, second)).collect();
             let mut machines = [0.0; NODES];
@@ -229,7 +234,7 @@ impl Day {
                     used_now: machines.iter().sum::<f64>() / NODES as f64,
                     ..Circumstances::default()
                 };
-                obstacles(&policy, proposal, &circumstances, world.slot_seconds).is_empty()
+                obstacles(policy, proposal, &circumstances, world.slot_seconds).is_empty()
             });
             if let Some((proposal, Move::Move { shard, to, .. })) = possible.as_ref().map(|p| (p, &p.action)) {
                 let to: usize = to[1..].parse().unwrap();
