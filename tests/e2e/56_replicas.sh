@@ -47,7 +47,7 @@ check "restored" "$rows" "$(sql main "$(restore orders id '')")"
 check "contents" "$(contents orders shop)" "$(contents orders)"
 check "a copy of each shard on another node" "6|6|t" "$(sql main "SELECT count(*), count(DISTINCT shard), bool_and(primary_node <> node) FROM foreshard.replicas")"
 check_match "explained" 'Copies: a copy of each shard on a node of another zone' "$(sql main "SELECT foreshard.explain(max(plan_id)) FROM foreshard.plans")"
-following() { wait_until 30 main "SELECT bool_and(state = 'following' AND lag_bytes = 0) FROM foreshard.replicas"; }
+following() { wait_until 60 main "SELECT bool_and(state = 'following' AND lag_bytes = 0) FROM foreshard.replicas"; }
 following
 check "the view tells" "following|0|f" "$(sql main "SELECT DISTINCT state, lag_bytes, synchronous FROM foreshard.replicas")"
 # Rows of all shards on all nodes: each is there twice.
@@ -90,7 +90,7 @@ sql n1 "ALTER SYSTEM SET synchronous_standby_names = 'somebody'"; sql n1 "SELECT
 check_error "somebody's own standbys" '55000.*synchronous_standby_names of node "n1" is not empty' main "$(restore orders id ', "synchronous": true')"
 check "leave nothing" "0/0/0/0somebody 0/0/0/0 0/0/0/0" "$(left)"
 sql n1 "ALTER SYSTEM RESET synchronous_standby_names"; sql n1 "SELECT pg_reload_conf()" >/dev/null
-wait_until 10 n1 "SELECT current_setting('synchronous_standby_names') = ''"
+wait_until 60 n1 "SELECT current_setting('synchronous_standby_names') = ''"
 sql n1 "ALTER ROLE app SET synchronous_commit = off"
 check_error "commits that do not wait" '55000.*commits on node "n1" do not wait' main "$(restore orders id ', "synchronous": true')"
 sql n1 "ALTER ROLE app RESET synchronous_commit"

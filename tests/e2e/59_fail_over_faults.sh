@@ -21,15 +21,15 @@ hold() {
 let_go() { [ -z "${holder_PID:-}" ] || { kill "$holder_PID" 2>/dev/null; wait "$holder_PID" 2>/dev/null || true; }; }
 victim() { (on main psql -XAtq -c "$quiet; SET application_name = 'victim'; SELECT foreshard.fail_over('n1')" >"$work/victim.out" 2>&1) & victim=$!; }
 pid() { sql main "SELECT pid FROM pg_stat_activity WHERE application_name = 'victim'"; }
-waits() { wait_until 20 "$1" "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '$2')"; }
-comes_back() { wait $victim || true; local n; for n in $(seq 200); do [ "$(sql main "SELECT true" 2>/dev/null)" != t ] || return 0; sleep 0.1; done; return 1; }
+waits() { wait_until 60 "$1" "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE '$2')"; }
+comes_back() { wait $victim || true; local n; for n in $(seq 600); do [ "$(sql main "SELECT true" 2>/dev/null)" != t ] || return 0; sleep 0.1; done; return 1; }
 by_backend() { kill -KILL "$(pid)"; comes_back; }
 by_server() { crash main; start main; comes_back; }
 by_cancel() { sql main "SELECT pg_cancel_backend($(pid))" >/dev/null; comes_back; }
 # judge WHAT LAYOUT
 judge() {
     let_go
-    for node in n1 n2 n3; do wait_until 20 $node "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'foreshard'"; done
+    for node in n1 n2 n3; do wait_until 60 $node "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'foreshard'"; done
     check "$1: the layout" "$2" "$(layout)"
     [ "$3" = by_cancel ] || sql main "$quiet; SELECT foreshard.sweep_nodes()" >/dev/null
     check "$1: writes" 60 "$(writes)"
@@ -45,7 +45,7 @@ for hows in "by_backend by_server by_backend" "by_cancel by_cancel by_cancel"; d
     hold n1 shards "BEGIN; UPDATE $table SET note = note WHERE id = $some"; victim; waits n1 'CREATE TRIGGER%'; $1
     judge "$1 while writers are waited for" "$old" "$1"
     hold "$copy" shards "BEGIN; LOCK TABLE $table IN ACCESS EXCLUSIVE MODE"; sql main "UPDATE orders SET note = note || '!' WHERE id = $some"; victim
-    wait_until 20 n1 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'foreshard' AND query LIKE '%pg_sleep%')"; $2
+    wait_until 60 n1 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'foreshard' AND query LIKE '%pg_sleep%')"; $2
     judge "$2 while copies catch up" "$old" "$2"
     hold main postgres "BEGIN; SELECT count(*) FROM orders"; victim; waits main '%fail_over%'; $3
     judge "$3 while sessions are waited for" "$old" "$3"

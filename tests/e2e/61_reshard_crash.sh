@@ -22,7 +22,7 @@ write() {
 # Begins to split the largest shard, with a pause; sets job and pid.
 begin_paused() {
     job=$(sql main "SET foreshard.pause_at = '$1'; SELECT foreshard.split_shard(shard) FROM foreshard.shards WHERE relation = 'orders'::regclass ORDER BY substring(bound from 'modulus ([0-9]+)')::int, bound LIMIT 1")
-    wait_until 30 main "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard job' AND query = 'paused at $1')"
+    wait_until 60 main "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard job' AND query = 'paused at $1')"
     pid=$(sql main "SELECT pid FROM pg_stat_activity WHERE backend_type = 'foreshard job'")
 }
 
@@ -64,7 +64,7 @@ for step in $steps; do
         begin_paused "$at"
         ! open "$at" || write
         kill -KILL "$pid"
-        wait_until 30 main "SELECT pg_postmaster_start_time() IS NOT NULL" 2>/dev/null || true
+        wait_until 60 main "SELECT pg_postmaster_start_time() IS NOT NULL" 2>/dev/null || true
         wait_alive
         check "killed at $at: every row is there" "$(contents shadow)" "$(contents orders)"
         write

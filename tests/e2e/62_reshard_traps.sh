@@ -8,7 +8,7 @@ server main --preload pg_stat_statements --conf "wal_level = logical"
 sql main "CREATE EXTENSION foreshard"
 make_orders 4000
 hash='{"query_log": "off", "method": "hash", "shard_key": ["id"], "shard_count": 2}'
-paused() { wait_until 30 main "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard job' AND query = 'paused at $1')"; }
+paused() { wait_until 60 main "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard job' AND query = 'paused at $1')"; }
 go_on() { sql main "UPDATE foreshard._reshards SET pause_at = NULL WHERE job_id = $job"; }
 split_at() { job=$(sql main "SET foreshard.pause_at = '$1'; SELECT foreshard.split_shard('$2')"); paused "$1"; }
 
@@ -20,10 +20,10 @@ mkfifo "$work/old"
 (on main psql -XAtq <"$work/old" >"$work/old.out" 2>&1) &
 exec 7>"$work/old"
 echo "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM source; SELECT pg_advisory_lock(1);" >&7
-wait_until 10 main "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 1)"
+wait_until 60 main "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 1)"
 before=$(sql main "SELECT count(*) FROM orders")
 job=$(sql main "SELECT foreshard.split_shard('orders_s0000')")
-wait_until 30 main "SELECT step = 'switch' FROM foreshard._reshards WHERE job_id = $job"
+wait_until 60 main "SELECT step = 'switch' FROM foreshard._reshards WHERE job_id = $job"
 check "the switch waits for an old snapshot" running "$(sql main "SELECT foreshard.wait_job($job, '1 s')")"
 sql main "DELETE FROM orders WHERE id % 10 = 1"
 echo "SELECT count(*) FROM orders; COMMIT;" >&7
@@ -39,10 +39,10 @@ mkfifo "$work/reader"
 (on main psql -XAtq <"$work/reader" >"$work/reader.out" 2>&1) &
 exec 7>"$work/reader"
 echo "BEGIN; SELECT count(*) FROM orders; SELECT pg_advisory_lock(2);" >&7
-wait_until 10 main "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 2)"
+wait_until 60 main "SELECT EXISTS (SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = 2)"
 # Triggers are made beside readers; the switch is not.
 job=$(sql main "SELECT foreshard.split_shard('orders_s0000')")
-wait_until 30 main "SELECT attempts >= 3 FROM foreshard.jobs WHERE job_id = $job"
+wait_until 60 main "SELECT attempts >= 3 FROM foreshard.jobs WHERE job_id = $job"
 sql main "UPDATE orders SET customer = customer + 1 WHERE id < 100; UPDATE shadow SET customer = customer + 1 WHERE id < 100"
 echo "COMMIT;" >&7
 exec 7>&-
@@ -92,7 +92,7 @@ restore_orders "$hash"
 split_at catch_up orders_s0000
 sql main "SET client_min_messages = error; DROP EXTENSION foreshard"
 sql main "UPDATE orders SET customer = customer + 1"
-wait_until 30 main "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard job')"
+wait_until 60 main "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard job')"
 check "the extension is dropped meanwhile: nothing is left" "" "$(leftovers)"
 check "and the table works" 5000 "$(sql main "SELECT count(*) FROM orders")"
 sql main "DROP TABLE orders; CREATE EXTENSION foreshard"

@@ -6,8 +6,8 @@
 server main --preload pg_stat_statements,foreshard --conf "foreshard.monitor_interval = '1s'"
 server n1 --tcp
 monitors() { sql main "SELECT coalesce(string_agg(datname, ' ' ORDER BY datname), 'none') FROM pg_stat_activity WHERE backend_type = 'foreshard monitor'"; }
-monitored() { wait_until 30 main "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard monitor' AND datname = '$1')"; }
-unmonitored() { wait_until 30 main "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard monitor' AND datname = '$1')"; }
+monitored() { wait_until 60 main "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard monitor' AND datname = '$1')"; }
+unmonitored() { wait_until 60 main "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard monitor' AND datname = '$1')"; }
 log() { grep -c -- "$1" "$work/main/log" || true; }
 
 # Databases and extensions.
@@ -59,10 +59,10 @@ sql main "SET client_min_messages = error; SELECT restore_table('public.t', 'tab
 check "part here, part there" "2|2" "$(sql main "SELECT count(*) FILTER (WHERE node = 'here'), count(*) FILTER (WHERE node = 'n1') FROM foreshard.shards")"
 sleep 3
 for _ in 1 2 3 4 5; do sql main "UPDATE t SET v = v + 1; SELECT count(*) FROM t WHERE id = 7" >/dev/null; sleep 0.5; done
-wait_until 30 main "SELECT count(*) = 4 AND sum(updated) >= 10000 AND min(bytes) > 0 AND min(live_rows) > 400 FROM (SELECT shard, sum(updated) AS updated, max(bytes) AS bytes, max(live_rows) AS live_rows FROM foreshard._load GROUP BY shard) l"
+wait_until 60 main "SELECT count(*) = 4 AND sum(updated) >= 10000 AND min(bytes) > 0 AND min(live_rows) > 400 FROM (SELECT shard, sum(updated) AS updated, max(bytes) AS bytes, max(live_rows) AS live_rows FROM foreshard._load GROUP BY shard) l"
 check "writes of every shard, each once" "4|10000" "$(sql main "SELECT count(DISTINCT shard), sum(updated) FROM foreshard._load")"
 check "rates are shown" "4|t|t|t" "$(sql main "SELECT count(*), bool_and(writes_per_second > 0), bool_and(bytes > 0 OR node = 'n1'), abs(sum(load_share) - 1) < 1e-6 FROM foreshard.shards")"
-wait_until 30 main "SELECT sum(calls) >= 10 FROM foreshard._statement_load"
+wait_until 60 main "SELECT sum(calls) >= 10 FROM foreshard._statement_load"
 calls=$(sql main "SELECT sum(calls) FROM foreshard._statement_load")
 sql main "SELECT pg_stat_statements_reset(); SELECT count(*) FROM t" >/dev/null
 sleep 3
@@ -76,17 +76,17 @@ check "a history to forecast" t "$(sql main "SELECT count(*) > 0 FROM foreshard.
 
 # A node that is gone does not hold up the others, and is told once.
 stop n1
-wait_until 30 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n1'"
+wait_until 60 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n1'"
 before=$(sql main "SELECT max(seen_at) FROM foreshard._verdicts")
-wait_until 30 main "SELECT max(seen_at) > '$before' FROM foreshard._verdicts"
+wait_until 60 main "SELECT max(seen_at) > '$before' FROM foreshard._verdicts"
 check "the message says why" t "$(sql main "SELECT message LIKE '%refused%' FROM foreshard.node_states WHERE node = 'n1'")"
 start n1
-wait_until 30 main "SELECT answers FROM foreshard.node_states WHERE node = 'n1'"
+wait_until 60 main "SELECT answers FROM foreshard.node_states WHERE node = 'n1'"
 check "told once, and when it answers again" "1 1" "$(log 'node "n1" does not answer') $(log 'node "n1" answers again')"
 
 # A tick that fails is told once and tried again, and nobody's lock is waited for.
 sql main "ALTER TABLE foreshard._load ADD CONSTRAINT never CHECK (watched < 0) NOT VALID"
-wait_until 30 main "SELECT pg_sleep(3) IS NOT NULL"
+wait_until 60 main "SELECT pg_sleep(3) IS NOT NULL"
 check "a tick that fails is told once" 1 "$(log 'a tick of the monitor failed')"
 sql main "ALTER TABLE foreshard._load DROP CONSTRAINT never"
 sleep 2.5
@@ -104,7 +104,7 @@ sql main "INSERT INTO foreshard._load SELECT relation, shard, date_trunc('hour',
     FROM foreshard._shards, generate_series(0, 59) n;
     INSERT INTO foreshard._load SELECT relation, shard, now() - interval '60 days', 3600, 60, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13 FROM foreshard._shards"
 restart main
-wait_until 30 main "SELECT count(*) = 4 FROM foreshard._load WHERE slot < now() - interval '7 hours'"
+wait_until 60 main "SELECT count(*) = 4 FROM foreshard._load WHERE slot < now() - interval '7 hours'"
 check "sums of an hour, and its last extent" "4|3600|60|360|59" \
     "$(sql main "SELECT count(*), min(watched), min(work), min(updated), min(dead_rows) FROM foreshard._load WHERE slot_seconds = 3600")"
 
@@ -130,7 +130,7 @@ start standby
 check "none on a standby" 0 "$(sql standby "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'foreshard%'")"
 check_error "nor can one be started there" '55000.*no monitor can be started here' standby "SELECT foreshard.start_worker()"
 sql standby "SELECT pg_promote()" >/dev/null
-wait_until 30 standby "SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type LIKE 'foreshard%'"
+wait_until 60 standby "SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type LIKE 'foreshard%'"
 check "they start after a promotion" 2 "$(sql standby "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'foreshard%'")"
 
 # Without preload.
@@ -140,5 +140,5 @@ check "none starts by itself" 0 "$(sql plain "SELECT count(*) FROM pg_stat_activ
 check_match "the line to add is told" "shared_preload_libraries" "$(sql plain "SELECT foreshard.start_worker()" 2>&1)"
 check "it is there" 1 "$(sql plain "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'foreshard monitor'")"
 sql plain "DROP EXTENSION foreshard"
-wait_until 30 plain "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'foreshard monitor'"
+wait_until 60 plain "SELECT count(*) = 0 FROM pg_stat_activity WHERE backend_type = 'foreshard monitor'"
 check "and leaves with the extension" 0 "$(sql plain "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'foreshard monitor'")"

@@ -7,7 +7,7 @@ server main --preload pg_stat_statements,foreshard --conf "foreshard.monitor_int
 sql main "CREATE EXTENSION foreshard"
 sql main "CREATE TABLE source (id bigint PRIMARY KEY, v int NOT NULL); INSERT INTO source SELECT n, 0 FROM generate_series(1, 20000) n;
     SET client_min_messages = error; SELECT restore_table('public.t', 'table:public.source', '{\"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 4}')" >/dev/null
-wait_until 30 main "SELECT EXISTS (SELECT FROM foreshard.health)"
+wait_until 60 main "SELECT EXISTS (SELECT FROM foreshard.health)"
 check "nobody uses it yet" "healthy|Nobody uses it at the moment." "$(sql main "SELECT verdict, because FROM foreshard.health")"
 hot=$(sql main "SELECT tableoid::regclass FROM t WHERE id = 7")
 
@@ -23,7 +23,7 @@ SELECT v FROM t WHERE id = :hot;
 SQL
 on main pgbench -n -c 2 -T 60 -f "$work/load.sql" >"$work/bench" 2>&1 &
 bench=$!
-wait_until 20 main "SELECT verdict = 'hot shard' FROM foreshard.health"
+wait_until 60 main "SELECT verdict = 'hot shard' FROM foreshard.health"
 check_match "the hot shard is told, and how hot it is" "^\{$hot\}\|Shard $hot has [67][0-9] % of the load; a fair share of 4 shards would be 25 %\.$" \
     "$(sql main "SELECT shards, because FROM foreshard.health")"
 check "and shown" "$hot" "$(sql main "SELECT shard FROM foreshard.shards ORDER BY temperature DESC NULLS LAST LIMIT 1")"
@@ -46,5 +46,5 @@ check "off" "Nothing: auto_reshard is off." "$(sql main "SELECT action FROM fore
 kill $bench 2>/dev/null || true
 wait $bench 2>/dev/null || true
 sql main "DROP TABLE t"
-wait_until 30 main "SELECT count(*) = 0 FROM foreshard.health"
+wait_until 60 main "SELECT count(*) = 0 FROM foreshard.health"
 check "a table that is dropped leaves no verdict" 0 "$(sql main "SELECT count(*) FROM foreshard.health")"

@@ -9,7 +9,7 @@ sql main "CREATE EXTENSION foreshard; CREATE ROLE keeper LOGIN; GRANT CREATE ON 
     GRANT ALL ON ALL TABLES IN SCHEMA foreshard TO keeper; GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA foreshard TO keeper; GRANT EXECUTE ON FUNCTION restore_table TO keeper"
 sql main "SET ROLE keeper; CREATE TABLE source (id bigint PRIMARY KEY, v int NOT NULL); INSERT INTO source SELECT n, 0 FROM generate_series(1, 20000) n;
     SET client_min_messages = error; SELECT restore_table('public.t', 'table:public.source', '{\"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 4}')" >/dev/null
-wait_until 30 main "SELECT EXISTS (SELECT FROM foreshard.health)"
+wait_until 60 main "SELECT EXISTS (SELECT FROM foreshard.health)"
 hot=$(sql main "SELECT tableoid::regclass FROM t WHERE id = 7")
 sql main "CREATE TABLE hot AS SELECT row_number() OVER () AS n, id FROM t WHERE tableoid = '$hot'::regclass; CREATE UNIQUE INDEX ON hot (n);
     CREATE TABLE done (n bigint)"

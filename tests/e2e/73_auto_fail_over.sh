@@ -14,12 +14,12 @@ done
 sql main "CREATE TABLE source (id bigint PRIMARY KEY, v int NOT NULL); INSERT INTO source SELECT n, 0 FROM generate_series(1, 3000) n"
 sql main "$quiet; SELECT restore_table('public.t', 'table:public.source', '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 6, \"replicas\": 1, \"synchronous\": true}')" >/dev/null
 check "two shards each" "n1|2 n2|2 n3|2" "$(sql main "SELECT string_agg(node || '|' || n, ' ' ORDER BY node) FROM (SELECT node, count(*) AS n FROM foreshard.shards GROUP BY node) s")"
-wait_until 30 main "SELECT count(*) = 3 AND bool_and(answers) FROM foreshard.node_states"
+wait_until 60 main "SELECT count(*) = 3 AND bool_and(answers) FROM foreshard.node_states"
 
 # It hangs: nothing is refused, and nothing answered, as behind a network that is cut.
 # shellcheck disable=SC2046 # words
 as_root kill -STOP $(processes n2)
-wait_until 30 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n2'"
+wait_until 60 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n2'"
 sleep 4
 check "without the setting nothing is done" 2 "$(sql main "SELECT count(*) FROM foreshard.shards WHERE node = 'n2'")"
 sql main "ALTER SYSTEM SET foreshard.auto_fail_over = '2s'"
@@ -32,7 +32,7 @@ check_match "told in the log" 'foreshard: fail-over of node "n2": 2 shards have 
 # It goes on as if nothing had been, and becomes a copy of what has taken its place.
 # shellcheck disable=SC2046 # words
 as_root kill -CONT $(processes n2)
-wait_until 30 main "SELECT answers FROM foreshard.node_states WHERE node = 'n2'"
+wait_until 60 main "SELECT answers FROM foreshard.node_states WHERE node = 'n2'"
 check "what comes back is a copy" "t|t" "$(sql main "$quiet; SELECT count(*) > 0, bool_and(ok) FROM foreshard.rejoin('n2')")"
 wait_until 60 main "SELECT bool_and(state = 'following' AND lag_bytes = 0) FROM foreshard.replicas"
 check "and equal" "6|3000|t" "$(sql main "$quiet; SELECT count(*), sum(rows), bool_and(ok) FROM foreshard.verify_table('t')")"
@@ -41,8 +41,8 @@ check "and equal" "6|3000|t" "$(sql main "$quiet; SELECT count(*), sum(rows), bo
 sql main "$quiet; SELECT restore_table('public.u', 'table:public.source', '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 4, \"replicas\": 1, \"nodes\": [\"n1\", \"n3\"]}')" >/dev/null
 before=$(sql main "SELECT string_agg(shard || '@' || node, ' ' ORDER BY shard::text) FROM foreshard.shards")
 crash n3
-wait_until 30 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n3'"
-deadline=$((SECONDS + 30))
+wait_until 60 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n3'"
+deadline=$((SECONDS + 90))
 until as_server grep -q 'fail-over of node "n3"' "$work/main/log" || [ $SECONDS -ge $deadline ]; do sleep 0.2; done
 check_match "what could be lost is not" 'fail-over of node "n3": not done: .*could lose rows' "$(as_server grep 'fail-over of node "n3"' "$work/main/log")"
 sleep 3

@@ -19,4 +19,4 @@ following() { wait_until 60 main "SELECT bool_and(state = 'following' AND lag_by
 verified() { sql main "$quiet; SELECT count(*), bool_and(ok) FROM foreshard.verify_table('$1')"; }
 layout() { sql main "SELECT string_agg(shard || '@' || node, ' ' ORDER BY shard::text) FROM foreshard.shards"; }
 writes() { sql main "UPDATE orders SET note = note || '.' WHERE id <= 60; SELECT count(*) FROM orders WHERE id <= 60"; }
-back() { start "$1"; wait_until 30 "$1" "SELECT true"; }
+back() { start "$1"; wait_until 60 "$1" "SELECT true"; }

@@ -67,7 +67,7 @@ address() { cat "$work/$1.address"; }
 cut_off() { as_root ip -n "$(cat "$work/$1/network")" link set cable down; }
 heal() {
     as_root ip -n "$(cat "$work/$1/network")" link set cable up
-    local deadline=$((SECONDS + 20))
+    local deadline=$((SECONDS + 60))
     until (exec 3<>"/dev/tcp/$(address "$1")/$(port "$1")") 2>/dev/null || [ $SECONDS -ge $deadline ]; do sleep 0.05; done
 }
 stop() { cluster_stop "$work/$1"; }

@@ -50,7 +50,7 @@ begin_load() {
     rm -f "$work/stop" "$work/load.out"
     (while [ ! -e "$work/stop" ]; do on main pgbench -n -c $clients -t 50 -f "$work/load.sql" "$@" || break; done) >>"$work/load.out" 2>&1 &
     load=$!
-    wait_until 30 main "SELECT count(*) > 0 FROM orders WHERE note LIKE 'again%'"
+    wait_until 60 main "SELECT count(*) > 0 FROM orders WHERE note LIKE 'again%'"
 }
 
 end_load() {

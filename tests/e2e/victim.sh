@@ -113,8 +113,8 @@ hold() {
 }
 release() { kill -CONT "$child"; }
 
-# Protects a test against a restore that cannot be stopped; a stop takes milliseconds.
-hangs_after=10
+# Protects a test against a restore that cannot be stopped. A stop takes milliseconds, or seconds where a node is silent at its COMMIT.
+hangs_after=60
 
 # Waits for the end of the victim's statement; sets `took` to milliseconds since `since`.
 ended() {
