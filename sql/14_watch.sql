@@ -45,7 +45,8 @@ CREATE TABLE foreshard._node_states (
     since      pg_catalog.timestamptz NOT NULL,
     asked_at   pg_catalog.timestamptz NOT NULL,
     message    pg_catalog.text,
-    waits      pg_catalog.jsonb
+    waits      pg_catalog.jsonb,
+    lag_seconds pg_catalog.float8
 );
 COMMENT ON TABLE foreshard._node_states IS 'which nodes answer the monitor, since when, and what their sessions wait for';
 
@@ -137,7 +138,7 @@ FROM foreshard._decisions d;
 COMMENT ON VIEW foreshard.decisions IS 'what the monitor decided or advised, and what it left undone and why';
 
 CREATE VIEW foreshard.node_states AS
-SELECT node, answers, since, asked_at, message, waits FROM foreshard._node_states;
+SELECT node, answers, since, asked_at, message, waits, lag_seconds FROM foreshard._node_states;
 COMMENT ON VIEW foreshard.node_states IS 'which nodes answer the monitor, and since when';
 
 SELECT foreshard._start_at_commit();

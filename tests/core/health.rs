@@ -2,11 +2,12 @@
 
 use foreshard_core::forecast::Counts;
 use foreshard_core::health::{
-    Latch, Level, NodeLook, Patience, ShardLook, StatementCounts, TableLook, TableState, judge, since, slot_of,
-    thinning, work,
+    Followers, Latch, Level, NodeLook, Patience, Position, ShardLook, StatementCounts, TableLook, TableState, judge,
+    since, slot_of, thinning, work,
 };
 use foreshard_core::model::node::NodeCapacity;
 use foreshard_core::model::{ShardCounters, Verdict};
+use std::collections::BTreeMap;
 
 pub fn shard(id: u32, work: f64) -> ShardLook {
     ShardLook {
@@ -290,4 +291,41 @@ fn history_has_a_bounded_size() {
     assert!(now - thin.drop_before >= 28 * 86_400);
     let short = thinning(now, 60);
     assert!(short.merge_before <= now && short.drop_before <= now - 3_600 + 3_600);
+}
+
+#[test]
+fn copies_are_behind_by_what_they_have_not_confirmed() {
+    let mut followers = Followers::default();
+    let at = |written, confirmed| BTreeMap::from([("a".to_owned(), Position { written, confirmed })]);
+    assert_eq!(followers.look(0.0, &BTreeMap::new()), None, "nothing follows");
+    assert_eq!(followers.look(10.0, &at(100, 100)), Some(0.0));
+    assert_eq!(followers.look(20.0, &at(300, 100)), Some(0.0), "written since the look before");
+    assert_eq!(followers.look(30.0, &at(500, 200)), Some(10.0), "not yet what was written at 20");
+    assert_eq!(followers.look(40.0, &at(700, 300)), Some(10.0), "that, but not what was written at 30");
+    assert_eq!(followers.look(60.0, &at(700, 300)), Some(30.0), "nothing is written, and it says nothing");
+    assert_eq!(followers.look(70.0, &at(700, 700)), Some(0.0));
+    // The last of several counts, and one that is gone is not waited for.
+    let both = BTreeMap::from([
+        ("a".to_owned(), Position { written: 900, confirmed: 900 }),
+        ("b".to_owned(), Position { written: 900, confirmed: 0 }),
+    ]);
+    followers.look(80.0, &both);
+    assert_eq!(followers.look(90.0, &both), Some(10.0));
+    assert_eq!(followers.look(100.0, &at(900, 900)), Some(0.0));
+    // For a very long time: to the second no more, and bounded.
+    for look in 0..10_000_u32 {
+        followers.look(100.0 + f64::from(look), &at(1_000 + u64::from(look), 900));
+    }
+    assert_eq!(followers.look(10_100.0, &at(20_000, 900)), Some(10_000.0));
+}
+
+#[test]
+fn only_copies_of_its_own_shards_make_a_table_lag() {
+    let mut state = TableState::default();
+    let mut seen = look(0, &[0.1, 0.1]);
+    seen.nodes.push(NodeLook { lag_seconds: Some(100.0), ..node("elsewhere", 0.0) });
+    for time in [0, 10, 20] {
+        seen.time = time;
+        assert_eq!(verdict(&seen, &mut state), Verdict::Healthy);
+    }
 }

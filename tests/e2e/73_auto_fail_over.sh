@@ -39,6 +39,17 @@ check "and equal" "6|3000|t" "$(sql main "$quiet; SELECT count(*), sum(rows), bo
 
 # Copies that commits have not waited for.
 sql main "$quiet; SELECT restore_table('public.u', 'table:public.source', '{\"query_log\": \"off\", \"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 4, \"replicas\": 1, \"nodes\": [\"n1\", \"n3\"]}')" >/dev/null
+
+# One of them falls behind, and is told before anything is lost.
+link=$(sql main "SELECT min(link) FROM foreshard.replicas WHERE shard::text LIKE 'u%' AND primary_node = 'n1'")
+wait_until 60 main "SELECT lag_seconds < 10 FROM foreshard.node_states WHERE node = 'n1'"
+sql n3 "ALTER SUBSCRIPTION $link DISABLE" shards
+sql main "UPDATE u SET v = v + 1"
+wait_until 120 main "SELECT verdict = 'lagging' FROM foreshard.health WHERE relation = 'u'::regclass"
+check_match "a copy that is behind is told" 'Copies of what node n1 has are [0-9.]+ s behind' "$(sql main "SELECT because FROM foreshard.health WHERE relation = 'u'::regclass")"
+sql n3 "ALTER SUBSCRIPTION $link ENABLE" shards
+wait_until 60 main "SELECT lag_seconds < 10 FROM foreshard.node_states WHERE node = 'n1'"
+
 before=$(sql main "SELECT string_agg(shard || '@' || node, ' ' ORDER BY shard::text) FROM foreshard.shards")
 crash n3
 wait_until 60 main "SELECT NOT answers FROM foreshard.node_states WHERE node = 'n3'"

@@ -1,6 +1,6 @@
 //! The verdict on a table: the gravest of its conditions, in words, with the figures that led to it.
 
-use super::table::{Conditions, ShardLook, TableLook, busiest, fullest, temperature, used};
+use super::table::{Conditions, ShardLook, TableLook, busiest, fullest, furthest_behind, temperature, used};
 use crate::model::verdict::{Opinion, Verdict};
 use crate::model::words::{bytes, counted, figure, list, percent, round4};
 use std::collections::BTreeMap;
@@ -72,14 +72,8 @@ pub fn judge(look: &TableLook, found: &Conditions, healthy_since: i64, forecast:
             (hot, capitalised(&because))
         }
         Verdict::Lagging => {
-            let lag = look
-                .nodes
-                .iter()
-                .filter(|n| n.lag_seconds.is_some())
-                .max_by(|a, b| a.lag_seconds.unwrap_or_default().total_cmp(&b.lag_seconds.unwrap_or_default()));
-            let told = lag.map(|n| {
-                format!("The copies on node {} are {} s behind.", n.name, figure(n.lag_seconds.unwrap_or_default()))
-            });
+            let told = furthest_behind(look)
+                .map(|(node, lag)| format!("Copies of what node {} has are {} s behind.", node.name, figure(lag)));
             (Vec::new(), told.unwrap_or_default())
         }
         Verdict::UnderSharded => {
@@ -145,6 +139,7 @@ pub fn judge(look: &TableLook, found: &Conditions, healthy_since: i64, forecast:
         figures.insert("bytes".to_owned(), known.iter().sum());
     }
     figures.extend(look.expected_use.map(|expected| ("expected_use".to_owned(), round4(expected))));
+    figures.extend(furthest_behind(look).map(|(_, lag)| ("lag_seconds".to_owned(), round4(lag))));
     figures.extend(fullest(look).map(|(_, free)| ("free_share".to_owned(), round4(free))));
     Opinion { verdict, since, shards: about.iter().map(|s| s.id).collect(), because, forecast, figures }
 }

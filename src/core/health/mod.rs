@@ -7,6 +7,7 @@
 
 mod ahead;
 mod counters;
+mod followers;
 mod judge;
 mod latch;
 mod policy;
@@ -21,6 +22,7 @@ mod world;
 pub use crate::model::moves::Auto;
 pub use ahead::{Expected, expected, surprised};
 pub use counters::since;
+pub use followers::{Followers, Position};
 pub use judge::judge;
 pub use latch::{Latch, Level, Patience};
 pub use policy::{Circumstances, Policy, obstacles};

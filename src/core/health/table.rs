@@ -80,6 +80,7 @@ pub struct NodeLook {
     pub free_bytes: Option<f64>,
     /// Of the disk; where free bytes are known.
     pub disk_bytes: Option<f64>,
+    /// How far the last of the copies of what it has is behind, where it has any.
     pub lag_seconds: Option<f64>,
     /// Work of all tables.
     pub work: f64,
@@ -183,7 +184,7 @@ impl TableState {
         self.over.look(time, Level::of(many, TOO_MANY.0, TOO_MANY.1), HOURS);
         let expected = look.expected_use.unwrap_or(0.0);
         self.growing.look(time, Level::of(expected, CEILING.0, CEILING.1), SOON);
-        let lag = look.nodes.iter().filter_map(|n| n.lag_seconds).fold(0.0, f64::max);
+        let lag = furthest_behind(look).map_or(0.0, |(_, lag)| lag);
         self.lagging.look(time, Level::of(lag, LAG.0, LAG.1), AT_ONCE);
         let full = fullest(look).filter(|(node, _)| is_tight(look, node)).map_or(0.0, |(_, free)| 1.0 - free);
         self.full.look(time, Level::of(full, 1.0 - FREE.0, 1.0 - FREE.1), AT_ONCE);
@@ -285,6 +286,13 @@ fn idle_machine(look: &TableLook) -> bool {
 fn is_tight(look: &TableLook, node: &NodeLook) -> bool {
     let there: f64 = look.shards.iter().filter(|s| s.node == node.name).filter_map(|s| s.bytes).sum();
     node.free_bytes.is_some_and(|free| free < there.max(ROOM_BYTES))
+}
+
+/// The node with shards of the table whose copies are furthest behind, and how many seconds.
+pub fn furthest_behind(look: &TableLook) -> Option<(&NodeLook, f64)> {
+    let used = used(look);
+    let own = |node: &&NodeLook| used.contains(node.name.as_str());
+    look.nodes.iter().filter(own).filter_map(|node| Some((node, node.lag_seconds?))).max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 /// The node with shards of the table whose disk has the smallest free share.

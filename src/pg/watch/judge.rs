@@ -2,6 +2,7 @@
 //! in the log.
 
 use super::measure::Shard;
+use super::nodes::States;
 use super::store::Load;
 use crate::pg::error::Result;
 use crate::pg::worker::process;
@@ -52,6 +53,7 @@ impl Judge {
         shards: &[Shard],
         loads: &[Load],
         nodes: &[Node],
+        states: &States,
         watched: f64,
         expected: &BTreeMap<u32, (f64, i64)>,
     ) -> Result<Vec<Judged>> {
@@ -59,7 +61,7 @@ impl Judge {
         if !std::mem::replace(&mut self.recalled, true) {
             self.recall()?;
         }
-        let mut nodes = node_looks(nodes, shards, loads)?;
+        let mut nodes = node_looks(nodes, states, shards, loads)?;
         self.learn(&mut nodes);
         let of: BTreeMap<u32, &Load> = loads.iter().map(|l| (l.shard.to_u32(), l)).collect();
         let mut tables: BTreeMap<u32, Vec<ShardLook>> = BTreeMap::new();
@@ -145,7 +147,7 @@ impl Judge {
 }
 
 /// Nodes with what all tables ask of them. Tablespaces of this server are one machine.
-fn node_looks(nodes: &[Node], shards: &[Shard], loads: &[Load]) -> Result<Vec<NodeLook>> {
+fn node_looks(nodes: &[Node], states: &States, shards: &[Shard], loads: &[Load]) -> Result<Vec<NodeLook>> {
     let capacities = relative(nodes, 0.5).capacities;
     let mut looks: Vec<NodeLook> = Vec::new();
     for (node, capacity) in nodes.iter().zip(capacities) {
@@ -162,7 +164,7 @@ fn node_looks(nodes: &[Node], shards: &[Shard], loads: &[Load]) -> Result<Vec<No
             active: node.active,
             free_bytes: node.free_bytes.map(|b| b as f64),
             disk_bytes: crate::pg::nodes::disk_bytes(&node.location)?.map(|b| b as f64),
-            lag_seconds: None,
+            lag_seconds: states.lag(&node.location, &node.name),
             work: 0.0,
         });
     }

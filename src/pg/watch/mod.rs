@@ -150,7 +150,8 @@ impl Watch {
         self.nodes.store(&seen.asked)?;
         if let Some(watched) = watched {
             self.closer = if self.judge.suspicion { self.closer + 1 } else { 0 };
-            let judged = self.judge.look(&seen.shards, loads, &seen.nodes, watched, &self.acts.expected)?;
+            let judged =
+                self.judge.look(&seen.shards, loads, &seen.nodes, &self.nodes, watched, &self.acts.expected)?;
             let changed = judged.iter().any(|j| self.told.get(&j.relation) != Some(&j.opinion.verdict));
             if changed || self.decided.is_none_or(|then| now.duration_since(then) >= DECIDE) {
                 self.actions = self.acts.decide(&judged, &seen.shards, &seen.nodes)?;

@@ -1,8 +1,9 @@
 //! Which nodes answer, and since when: what was asked of other servers into `foreshard._node_states`. Told in the log when it changes.
 
 use super::measure::Shard;
-use super::remote::{Asked, WAITS};
+use super::remote::{Asked, STANDBYS, Said, WAITS};
 use crate::pg::error::Result;
+use foreshard_core::health::{Followers, Position};
 use foreshard_core::model::node::{Location, Node};
 use pgrx::JsonB;
 use pgrx::prelude::*;
@@ -15,6 +16,11 @@ pub struct States {
     told: BTreeMap<String, Option<String>>,
     /// When a fail-over was tried last, and what was said of it.
     fail_overs: BTreeMap<String, (Instant, String)>,
+    /// What follows each node; what follows this server under no name.
+    followers: BTreeMap<String, Followers>,
+    /// How many seconds the copies of what each node has are behind, where there are any.
+    lags: BTreeMap<String, f64>,
+    began: Option<Instant>,
 }
 
 /// Nodes that are other servers and have no shards: name and server.
@@ -43,11 +49,11 @@ impl States {
     /// A node that is asked as several roles answers when it answers one of them. Without a mapping for the one who asks about a node that has no
     /// shards, nothing is known of it.
     pub fn store(&mut self, asked: &[Asked]) -> Result<()> {
-        let mut states: BTreeMap<&str, (Option<String>, Option<serde_json::Value>)> = BTreeMap::new();
+        let mut states: BTreeMap<&str, (Option<String>, Option<Said>)> = BTreeMap::new();
         for one in asked {
             match &one.answer {
-                Ok(waits) => {
-                    states.insert(&one.node, (None, Some(waits.clone())));
+                Ok(said) => {
+                    states.insert(&one.node, (None, Some(said.clone())));
                 }
                 Err(problem) if problem.sqlstate == "42704" || problem.sqlstate == "42501" => {}
                 Err(problem) => {
@@ -57,7 +63,8 @@ impl States {
             }
         }
         self.told.retain(|node, _| states.contains_key(node.as_str()));
-        for (node, (trouble, waits)) in states {
+        self.lags.clear();
+        for (node, (trouble, said)) in states {
             let known = self.told.insert(node.to_owned(), trouble.clone());
             match &trouble {
                 Some(trouble) if !matches!(known, Some(Some(_))) => {
@@ -66,22 +73,45 @@ impl States {
                 None if known.is_some_and(|k| k.is_some()) => pgrx::log!("foreshard: node \"{node}\" answers again"),
                 _ => {}
             }
+            let lag = said.as_ref().and_then(|said| self.follow(node, &said.followers));
+            self.lags.extend(lag.map(|lag| (node.to_owned(), lag)));
             Spi::run_with_args(
-                "INSERT INTO foreshard._node_states AS s (node, answers, since, asked_at, message, waits)
-                 SELECT $1, $2, pg_catalog.now(), pg_catalog.now(), $3, $4 WHERE EXISTS (SELECT FROM foreshard._nodes n WHERE n.name = $1)
+                "INSERT INTO foreshard._node_states AS s (node, answers, since, asked_at, message, waits, lag_seconds)
+                 SELECT $1, $2, pg_catalog.now(), pg_catalog.now(), $3, $4, $5 WHERE EXISTS (SELECT FROM foreshard._nodes n WHERE n.name = $1)
                  ON CONFLICT (node) DO UPDATE SET answers = EXCLUDED.answers, asked_at = EXCLUDED.asked_at, message = EXCLUDED.message,
-                     waits = EXCLUDED.waits, since = CASE WHEN s.answers = EXCLUDED.answers THEN s.since ELSE EXCLUDED.since END",
-                &[node.into(), trouble.is_none().into(), trouble.into(), waits.map(JsonB).into()],
+                     waits = EXCLUDED.waits, lag_seconds = EXCLUDED.lag_seconds, since = CASE WHEN s.answers = EXCLUDED.answers THEN s.since ELSE EXCLUDED.since END",
+                &[node.into(), trouble.is_none().into(), trouble.into(), said.map(|s| JsonB(s.waits)).into(), lag.into()],
             )?;
         }
+        self.store_own()
+    }
+
+    /// Nodes that are tablespaces of this server answer as long as there is somebody to ask.
+    fn store_own(&mut self) -> Result<()> {
         let waits: Option<JsonB> = Spi::get_one(&format!("SELECT ({WAITS})"))?;
-        // Nodes that are tablespaces of this server answer as long as there is somebody to ask.
+        let standbys: Option<JsonB> = Spi::get_one(&format!("SELECT ({STANDBYS})"))?;
+        let standbys = standbys.and_then(|JsonB(said)| serde_json::from_value(said).ok()).unwrap_or_default();
+        let lag = self.follow("", &standbys);
+        self.lags.extend(lag.map(|lag| (String::new(), lag)));
         Ok(Spi::run_with_args(
-            "INSERT INTO foreshard._node_states AS s (node, answers, since, asked_at, waits)
-             SELECT name, true, pg_catalog.now(), pg_catalog.now(), $1 FROM foreshard._nodes WHERE tablespace IS NOT NULL
+            "INSERT INTO foreshard._node_states AS s (node, answers, since, asked_at, waits, lag_seconds)
+             SELECT name, true, pg_catalog.now(), pg_catalog.now(), $1, $2 FROM foreshard._nodes WHERE tablespace IS NOT NULL
              ON CONFLICT (node) DO UPDATE SET answers = true, asked_at = EXCLUDED.asked_at, message = NULL, waits = EXCLUDED.waits,
-                 since = CASE WHEN s.answers THEN s.since ELSE EXCLUDED.since END",
-            &[waits.into()],
+                 lag_seconds = EXCLUDED.lag_seconds, since = CASE WHEN s.answers THEN s.since ELSE EXCLUDED.since END",
+            &[waits.into(), lag.into()],
         )?)
+    }
+
+    /// Seconds that copies of what is at a location are behind, where there are any.
+    pub fn lag(&self, location: &Location, node: &str) -> Option<f64> {
+        let name = if matches!(location, Location::Server(_)) { node } else { "" };
+        self.lags.get(name).copied()
+    }
+
+    fn follow(&mut self, node: &str, said: &BTreeMap<String, (u64, u64)>) -> Option<f64> {
+        let now = self.began.get_or_insert_with(Instant::now).elapsed().as_secs_f64();
+        let position = |(written, confirmed): &(u64, u64)| Position { written: *written, confirmed: *confirmed };
+        let positions = said.iter().map(|(name, at)| (name.clone(), position(at))).collect();
+        self.followers.entry(node.to_owned()).or_default().look(now, &positions)
     }
 }

@@ -6,9 +6,11 @@
 use super::measure::{BYTES, COUNTED, INDEXES, LOCKED, Look, NUMBERS, Shard};
 use crate::pg::error::{Error, Result};
 use crate::pg::ffi::{self, ActingAs};
+use crate::pg::remote::link::ours;
 use crate::pg::remote::{Address, Answer, Connection, Opening, session};
 use foreshard_core::model::Problem;
 use pgrx::pg_sys;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
@@ -30,8 +32,17 @@ pub struct Remote {
 #[derive(Debug)]
 pub struct Asked {
     pub node: String,
-    /// What its sessions wait for, by kind; or why it did not answer.
-    pub answer: std::result::Result<serde_json::Value, Problem>,
+    /// What it says of itself; or why it did not answer.
+    pub answer: std::result::Result<Said, Problem>,
+}
+
+/// What a server says of itself.
+#[derive(Debug, Clone, Default, Deserialize)]
+pub struct Said {
+    /// What its sessions wait for, by kind.
+    pub waits: serde_json::Value,
+    /// Where its write-ahead log is, and how much of that each of its copies has.
+    pub followers: BTreeMap<String, (u64, u64)>,
 }
 
 /// A node that is being asked.
@@ -122,7 +133,7 @@ impl Remote {
             _ => return Asked { node, answer: Err(Problem::new("08006", "it did not answer")) },
         };
         self.open.insert(key, connection);
-        let mut waits = serde_json::Map::new();
+        let mut said = Said::default();
         for row in &answer.rows {
             let field = |i: usize| row.get(i).and_then(Option::as_deref);
             let number = |i: usize| field(i).and_then(|text| text.parse::<f64>().ok());
@@ -135,10 +146,10 @@ impl Remote {
                         shard.look = Look::of(&numbers, number(1));
                     }
                 }
-                None => waits = field(14).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
+                None => said = field(13).and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default(),
             }
         }
-        Asked { node, answer: Ok(waits.into()) }
+        Asked { node, answer: Ok(said) }
     }
 }
 
@@ -198,21 +209,22 @@ impl Question {
     }
 }
 
-/// What is asked: a row for each table by its place, and one more with what the sessions there wait for.
+/// What is asked: a row for each table by its place, and one more with what the server says of itself.
 fn question<'a>(names: impl Iterator<Item = (&'a str, &'a str)>, sized: bool) -> String {
     let (schemas, tables): (Vec<String>, Vec<String>) =
         names.map(|(schema, table)| (ffi::quote_literal(schema), ffi::quote_literal(table))).unzip();
     let bytes = if sized { BYTES } else { "NULL::pg_catalog.float8" };
     format!(
         "WITH {LOCKED}
-         SELECT w.place, {bytes}, {COUNTED}, NULL::pg_catalog.int8, NULL::pg_catalog.text
+         SELECT w.place, {bytes}, {COUNTED}, NULL::pg_catalog.text
          FROM unnest(ARRAY[{}]::pg_catalog.text[], ARRAY[{}]::pg_catalog.text[]) WITH ORDINALITY AS w (schema_name, table_name, place)
          JOIN pg_catalog.pg_namespace n ON n.nspname = w.schema_name
          JOIN pg_catalog.pg_class c ON c.relnamespace = n.oid AND c.relname = w.table_name {INDEXES}
-         UNION ALL SELECT NULL, NULL, {}, NULL, ({WAITS})::pg_catalog.text",
+         UNION ALL SELECT NULL, NULL, {}, pg_catalog.jsonb_build_object('waits', ({WAITS}), 'followers', ({}))::pg_catalog.text",
         schemas.join(", "),
         tables.join(", "),
         ["NULL"; NUMBERS].join(", "),
+        followers(),
     )
 }
 
@@ -221,3 +233,21 @@ pub(super) const WAITS: &str = "
     SELECT coalesce(pg_catalog.jsonb_object_agg(kind, sessions), '{}') FROM (
         SELECT coalesce(a.wait_event_type, 'CPU') AS kind, pg_catalog.count(*) AS sessions FROM pg_catalog.pg_stat_activity a
         WHERE a.state = 'active' AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid() GROUP BY 1) AS w";
+
+/// How far the copies of shards are that follow the server of a node: positions in its write-ahead log, in bytes.
+fn followers() -> String {
+    format!(
+        "SELECT coalesce(pg_catalog.jsonb_object_agg(s.slot_name, pg_catalog.jsonb_build_array(
+             pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), '0/0'), pg_catalog.pg_wal_lsn_diff(s.confirmed_flush_lsn, '0/0'))), '{{}}')
+         FROM pg_catalog.pg_replication_slots s
+         WHERE s.database = pg_catalog.current_database() AND s.confirmed_flush_lsn IS NOT NULL AND NOT pg_catalog.pg_is_in_recovery()
+           AND pg_catalog.starts_with(s.slot_name::pg_catalog.text, {})",
+        ffi::quote_literal(&ours())
+    )
+}
+
+/// The same of this server: its standbys, and whatever else has its log sent.
+pub(super) const STANDBYS: &str = "
+    SELECT coalesce(pg_catalog.jsonb_object_agg(r.pid, pg_catalog.jsonb_build_array(
+        pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_flush_lsn(), '0/0'), pg_catalog.pg_wal_lsn_diff(r.flush_lsn, '0/0'))), '{}')
+    FROM pg_catalog.pg_stat_replication r WHERE r.flush_lsn IS NOT NULL AND NOT pg_catalog.pg_is_in_recovery()";
