@@ -9,6 +9,7 @@ monitors() { sql main "SELECT coalesce(string_agg(datname, ' ' ORDER BY datname)
 monitored() { wait_until 60 main "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard monitor' AND datname = '$1')"; }
 unmonitored() { wait_until 60 main "SELECT NOT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard monitor' AND datname = '$1')"; }
 log() { grep -c -- "$1" "$work/main/log" || true; }
+logged() { local deadline=$((SECONDS + 60)); until [ "$(log "$1")" != 0 ] || [ $SECONDS -ge $deadline ]; do sleep 0.1; done; }
 
 # Databases and extensions.
 check "a launcher, and no monitor without the extension" "1 none" "$(sql main "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'foreshard launcher'") $(monitors)"
@@ -86,17 +87,20 @@ check "told once, and when it answers again" "1 1" "$(log 'node "n1" does not an
 
 # A tick that fails is told once and tried again, and nobody's lock is waited for.
 sql main "ALTER TABLE foreshard._load ADD CONSTRAINT never CHECK (watched < 0) NOT VALID"
-wait_until 60 main "SELECT pg_sleep(3) IS NOT NULL"
+logged 'a tick of the monitor failed'
+sleep 3
 check "a tick that fails is told once" 1 "$(log 'a tick of the monitor failed')"
 sql main "ALTER TABLE foreshard._load DROP CONSTRAINT never"
-sleep 2.5
+logged 'the monitor works again'
 check "and when it works again" 1 "$(log 'the monitor works again')"
 seen="SELECT max(seen_at) FROM foreshard._verdicts"
-(sql main "BEGIN; LOCK TABLE ONLY t IN ACCESS EXCLUSIVE MODE; LOCK TABLE $(sql main "SELECT shard FROM foreshard.shards WHERE node = 'here' LIMIT 1") IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(4); COMMIT" >/dev/null) &
-sleep 1
+(sql main "BEGIN; LOCK TABLE ONLY t IN ACCESS EXCLUSIVE MODE; LOCK TABLE $(sql main "SELECT shard FROM foreshard.shards WHERE node = 'here' LIMIT 1") IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(120)" >/dev/null 2>&1 || true) &
+locked="SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%pg_sleep(120)%')"
+wait_until 60 main "$locked"
 before=$(sql main "$seen")
-sleep 2
-check "a locked shard is looked at all the same" t "$(sql main "SELECT ($seen) > '$before'")"
+wait_until 60 main "SELECT ($seen) > '$before'"
+check "a locked shard is looked at all the same" "t|t" "$(sql main "SELECT ($seen) > '$before', ($locked)")"
+sql main "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" >/dev/null
 wait $!
 
 # Slots are thinned out.

@@ -29,7 +29,7 @@ bench=$!
 wait_until 90 main "SELECT EXISTS (SELECT FROM foreshard.decisions WHERE outcome = 'started')" || sql main "SELECT * FROM foreshard.health; SELECT * FROM foreshard.decisions"
 check "the job that it began" "split|keeper" "$(sql main "SELECT kind, started_by FROM foreshard.jobs j JOIN foreshard.decisions d USING (job_id) WHERE outcome = 'started' ORDER BY decision_id LIMIT 1")"
 job=$(sql main "SELECT job_id FROM foreshard.decisions WHERE outcome = 'started' ORDER BY decision_id LIMIT 1")
-check "is done" done "$(sql main "SELECT foreshard.wait_job($job, '60 seconds')")"
+check "is done" done "$(sql main "SELECT foreshard.wait_job($job, '300 seconds')")"
 check "the hot shard is two" "t|0" "$(sql main "SELECT count(*) >= 5, count(*) FILTER (WHERE shard = to_regclass('$hot')) FROM foreshard.shards WHERE relation = 't'::regclass")"
 check_match "with the reason" 'avoids' "$(sql main "SELECT because FROM foreshard.decisions WHERE job_id = $job")"
 kill $bench 2>/dev/null || true

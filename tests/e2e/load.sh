@@ -78,5 +78,5 @@ leftovers() {
 }
 
 # The state in which a job ends.
-ended_as() { sql main "SELECT foreshard.wait_job($1, '60 s')"; }
+ended_as() { sql main "SELECT foreshard.wait_job($1, '300 s')"; }
 shards() { sql main "SELECT string_agg(bound, ' ' ORDER BY bound) FROM foreshard.shards WHERE relation = 'orders'::regclass" | sed 's/FOR VALUES //g; s/modulus //g; s/remainder //g'; }
