@@ -253,6 +253,12 @@ pub fn known_transaction() -> super::error::Result<u64> {
     }
 }
 
+/// The commit of the current transaction is on disk before anything follows, whatever synchronous_commit says.
+pub fn force_sync_commit() {
+    // SAFETY: sets a flag of this transaction.
+    unsafe { pg_sys::ForceSyncCommit() };
+}
+
 /// Serves the backend's interrupts for the pure crate: a cancel unwinds from the call as the server's ERROR.
 pub fn interrupts() -> Interrupts {
     Interrupts(|| {

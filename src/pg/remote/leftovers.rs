@@ -3,11 +3,14 @@
 //! The shells carry the number of that transaction, and this server knows what became of it: no record has to be written, and none
 //! can be lost. What another server has made, of which this one is a copy, is not looked at: it may be in use there.
 
+use super::described::drop_shard;
 use super::libpq::Connection;
 use super::names::{Mark, schema, this_server};
 use super::{link, standbys};
 use crate::pg::error::Result;
 use crate::pg::ffi::{self, quote_ident, quote_literal};
+use crate::pg::settings;
+use foreshard_core::model::TableName;
 use pgrx::prelude::*;
 
 /// Drops on a node what failed transactions of this database have left; gives how many tables that were.
@@ -46,7 +49,14 @@ pub fn sweep_unused(connection: &mut Connection, all: bool) -> Result<Vec<Swept>
     for shell in shells(connection)? {
         let state = state_of(shell.mark.transaction)?;
         // One that is too old to be known has ended.
-        if state.as_deref() == Some("in progress") || is_used(&shell.table, &node)? {
+        if state.as_deref() == Some("in progress") {
+            continue;
+        }
+        let used = is_used(&shell.table, true, &node)?;
+        if used && (all || shell.is_ours()) {
+            sweep_within(connection, &shell, &mut swept)?;
+        }
+        if used {
             continue;
         }
         if !all && !shell.is_ours() {
@@ -64,6 +74,28 @@ pub fn sweep_unused(connection: &mut Connection, all: bool) -> Result<Vec<Swept>
         connection.query(&drop_schema())?;
     }
     Ok(swept)
+}
+
+/// Drops the shards of a shell in use that are not: what was moved away, or did not come to be moved there.
+fn sweep_within(connection: &mut Connection, shell: &Shell, swept: &mut Vec<Swept>) -> Result<()> {
+    let node = connection.node().to_owned();
+    let shards = connection.query(&format!(
+        "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relname, pg_catalog.pg_total_relation_size(c.oid)
+         FROM pg_catalog.pg_partition_tree({}::pg_catalog.regclass) t JOIN pg_catalog.pg_class c ON c.oid = t.relid
+         JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE t.isleaf AND c.relkind = 'r' AND n.nspname = {} ORDER BY 1",
+        quote_literal(&shell.name),
+        quote_literal(&schema())
+    ))?;
+    for row in shards.rows {
+        let [Some(name), Some(table), bytes] = row.as_slice() else { continue };
+        if is_used(table, false, &node)? {
+            continue;
+        }
+        connection.query(&drop_shard(&TableName::new(schema(), table), settings::max_lock_ms()))?;
+        let bytes = bytes.as_deref().and_then(|b| b.parse().ok()).unwrap_or(0);
+        swept.push(Swept { target: shell.mark.foreshard.clone(), name: name.clone(), bytes });
+    }
+    Ok(())
 }
 
 /// Drops the links on a node by which no copy follows any more.
@@ -120,17 +152,19 @@ fn drop_links(connection: &mut Connection, unwanted: impl Fn(&str) -> Result<boo
     Ok(())
 }
 
-/// A copy here is kept by that link.
+/// A copy here is kept by that link, or a job under way works with it.
 fn is_link(name: &str) -> Result<bool> {
     Ok(Spi::get_one_with_args::<bool>(
-        "SELECT EXISTS (SELECT FROM foreshard._replicas r JOIN pg_catalog.pg_class c ON c.oid = r.shard WHERE r.link OPERATOR(pg_catalog.=) $1)",
+        "SELECT EXISTS (SELECT FROM foreshard._replicas r JOIN pg_catalog.pg_class c ON c.oid = r.shard WHERE r.link OPERATOR(pg_catalog.=) $1)
+             OR EXISTS (SELECT FROM foreshard._reshards r JOIN foreshard._jobs j ON j.id OPERATOR(pg_catalog.=) r.job_id
+                        WHERE j.state OPERATOR(pg_catalog.=) 'running' AND pg_catalog.jsonb_extract_path_text(r.task, 'away', 'link') OPERATOR(pg_catalog.=) $1)",
         &[name.into()],
     )?
     .unwrap_or(true))
 }
 
 /// Drops this database's schema on a node, unless there are other tables in it.
-pub(super) fn drop_schema() -> String {
+pub fn drop_schema() -> String {
     let schema = quote_ident(&schema());
     format!(
         "DO $$ BEGIN IF pg_catalog.to_regnamespace({literal}) IS NOT NULL THEN DROP FUNCTION IF EXISTS {schema}.fence(); END IF; DROP SCHEMA IF EXISTS {schema}; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$",
@@ -138,16 +172,22 @@ pub(super) fn drop_schema() -> String {
     )
 }
 
-/// A foreign table here stands for one of the shell's shards on that node, whose names begin with its own, or for one that has its copy there.
-fn is_used(shell: &str, node: &str) -> Result<bool> {
+/// A foreign table here stands for that shard on that node, or for one that has its copy there, or a job moves it from or to there, or keeps
+/// it there for a while. Of a shell, for one of its shards, whose names begin with its own.
+fn is_used(table: &str, shell: bool, node: &str) -> Result<bool> {
     Ok(Spi::get_one_with_args::<bool>(
-        "SELECT EXISTS (SELECT FROM pg_catalog.pg_foreign_table f JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
+        "WITH used AS (
+             SELECT pg_catalog.jsonb_extract_path_text(r.task, 'away', 'there', 'name') AS name
+             FROM foreshard._reshards r JOIN foreshard._jobs j ON j.id = r.job_id
+             WHERE (j.state = 'running' OR r.kept_until IS NOT NULL)
+               AND $3 IN (pg_catalog.jsonb_extract_path_text(r.task, 'away', 'from'), pg_catalog.jsonb_extract_path_text(r.task, 'away', 'to')))
+         SELECT EXISTS (SELECT FROM used u WHERE u.name = $2 OR $4 AND pg_catalog.starts_with(u.name, $2 || '_')) OR EXISTS (SELECT FROM pg_catalog.pg_foreign_table f JOIN pg_catalog.pg_foreign_server s ON s.oid = f.ftserver
              WHERE ('schema_name=' || $1) = ANY (f.ftoptions)
-               AND EXISTS (SELECT FROM pg_catalog.unnest(f.ftoptions) o WHERE pg_catalog.starts_with(o, 'table_name=' || $2 || '_'))
+               AND EXISTS (SELECT FROM pg_catalog.unnest(f.ftoptions) o WHERE o = 'table_name=' || $2 OR $4 AND pg_catalog.starts_with(o, 'table_name=' || $2 || '_'))
                AND (s.srvname IN (SELECT n.server FROM foreshard._nodes n WHERE n.name = $3)
                     OR f.ftrelid IN (SELECT r.shard FROM foreshard._replicas r WHERE r.node = $3)
                     OR s.srvname NOT IN (SELECT n.server FROM foreshard._nodes n WHERE n.server IS NOT NULL)))",
-        &[schema().into(), shell.into(), node.into()],
+        &[schema().into(), table.into(), node.into(), shell.into()],
     )?
     .unwrap_or(true))
 }

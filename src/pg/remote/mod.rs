@@ -1,5 +1,6 @@
 //! Shards on other servers: reaching them, building there, and taking back what must not stay.
 
+mod described;
 pub mod digest;
 pub mod fit;
 pub mod held;
@@ -14,7 +15,8 @@ mod server;
 mod staging;
 pub mod standbys;
 
-pub use leftovers::{Swept, drop_unused_links, sweep_unused, take_back};
+pub use described::{describe, drop_shard, make};
+pub use leftovers::{Swept, drop_schema, drop_unused_links, sweep_unused, take_back};
 pub use libpq::{Answer, Connection, Opening, Took, session};
 pub use names::{Names, schema};
 pub use probe::probe;

@@ -158,7 +158,7 @@ fn read(table: &TableName, shard: &TableName) -> Result<Model> {
 }
 
 /// Columns with what every row must meet, and the table's checks. Defaults are worked out here, before a row goes there.
-const ELEMENTS: &str = "
+pub(super) const ELEMENTS: &str = "
     SELECT pg_catalog.array_agg(text ORDER BY rank, number) FROM (
         SELECT 1 AS rank, a.attnum AS number,
                pg_catalog.quote_ident(a.attname) || ' ' || pg_catalog.format_type(a.atttypid, a.atttypmod)
@@ -180,24 +180,25 @@ const CUT: &str = "
     SELECT pg_catalog.array_agg(pg_catalog.pg_get_partkeydef(relid) ORDER BY place DESC)
     FROM pg_catalog.pg_partition_ancestors($1) WITH ORDINALITY AS a (relid, place) WHERE relid <> $1";
 
-const STORAGE: &str = "
+pub(super) const STORAGE: &str = "
     SELECT ARRAY[c.relpersistence::pg_catalog.text,
                  coalesce((SELECT ' WITH (' || pg_catalog.string_agg(pg_catalog.quote_ident(o.option_name) || ' = ' || pg_catalog.quote_literal(o.option_value), ', ' ORDER BY o.option_name) || ')'
                            FROM pg_catalog.pg_options_to_table(c.reloptions) o), '')]
     FROM pg_catalog.pg_class c WHERE c.oid = $1";
 
-/// The columns of an index that are no expressions, and the constraint that it serves.
-const INDEXES: &str = "
+/// The columns of an index that are no expressions, the constraint that it serves, and whether it is a part of another table's.
+pub(super) const INDEXES: &str = "
     SELECT pg_catalog.pg_get_indexdef(i.indexrelid), x.relname::pg_catalog.text, i.indisunique,
            pg_catalog.pg_get_constraintdef(c.oid), i.indisexclusion,
            ARRAY(SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_attribute a
-                 WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1]))
+                 WHERE a.attrelid = i.indrelid AND a.attnum = ANY ((i.indkey::pg_catalog.int2[])[0:i.indnkeyatts - 1])),
+           EXISTS (SELECT FROM pg_catalog.pg_inherits h WHERE h.inhrelid = i.indexrelid)
     FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
     LEFT JOIN pg_catalog.pg_constraint c ON c.conindid = i.indexrelid AND c.conrelid = i.indrelid AND c.contype IN ('p', 'u', 'x')
     WHERE i.indrelid = $1 ORDER BY c.contype IS NULL, c.contype, x.relname";
 
 /// `pg_attver` is of the server's own making.
-const COLUMNS: &str = "
+pub(super) const COLUMNS: &str = "
     SELECT pg_catalog.array_agg('ALTER COLUMN ' || pg_catalog.quote_ident(a.attname) || ' ' || d.text ORDER BY a.attnum, d.text)
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid, LATERAL (VALUES
         (CASE WHEN a.attstorage <> t.typstorage THEN 'SET STORAGE ' || CASE a.attstorage
@@ -208,7 +209,7 @@ const COLUMNS: &str = "
           FROM pg_catalog.pg_options_to_table(a.attoptions) o WHERE o.option_name <> 'pg_attver'))) AS d (text)
     WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped AND d.text IS NOT NULL";
 
-const STATISTICS: &str = "
+pub(super) const STATISTICS: &str = "
     SELECT pg_catalog.array_agg(coalesce((SELECT '(' || pg_catalog.string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ') || ')'
                FROM pg_catalog.unnest(s.stxkind) AS k WHERE k <> 'e'), '') || ' ON ' || pg_catalog.pg_get_statisticsobjdef_columns(s.oid) ORDER BY s.stxname)
     FROM pg_catalog.pg_statistic_ext s WHERE s.stxrelid = $1";

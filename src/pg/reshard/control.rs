@@ -1,7 +1,7 @@
 //! Jobs from outside: waiting for one, ending one, starting one again.
 
 use super::transaction::acting_as;
-use super::{build, records};
+use super::{build, elsewhere, records};
 use crate::pg::error::Result;
 use crate::pg::{catalog, ffi};
 use foreshard_core::model::Problem;
@@ -156,8 +156,14 @@ pub fn resume_all() -> Result<Vec<(i64, pg_sys::Oid)>> {
         if !role(job).is_ok_and(|role| ffi::may_become(role, pg_sys::Oid::from(task.owner))) {
             continue;
         }
-        let outcome =
-            ffi::attempt(|p| !p.sqlstate.starts_with("57"), || acting_as(task.owner, || build::drop_old(&task)));
+        let outcome = ffi::attempt(
+            |p| !p.sqlstate.starts_with("57"),
+            || match &task.away {
+                Some(away) if records::is_kept(job, number)? => elsewhere::drop_old(&task, away),
+                Some(_) => Ok(()),
+                None => acting_as(task.owner, || build::drop_old(&task)),
+            },
+        );
         if outcome.is_ok() {
             records::not_kept(job, number)?;
         }

@@ -8,6 +8,7 @@
 mod apply;
 mod build;
 mod control;
+mod elsewhere;
 mod facts;
 mod proof;
 mod records;

@@ -2,7 +2,7 @@
 
 use super::task::Task;
 use crate::pg::error::Result;
-use foreshard_core::model::Problem;
+use foreshard_core::model::{Problem, TableName};
 use foreshard_core::steps::Step;
 use pgrx::prelude::*;
 use pgrx::{JsonB, pg_sys};
@@ -173,6 +173,26 @@ pub fn expired() -> Result<Vec<(i64, i32, Task)>> {
         }
         Ok(found)
     })
+}
+
+/// Whether the old shards of a task are kept still, while nobody else ends that.
+pub fn is_kept(job: i64, number: i32) -> Result<bool> {
+    let kept: Option<bool> = Spi::connect_mut(|client| {
+        let query =
+            "SELECT kept_until IS NOT NULL FROM foreshard._reshards WHERE job_id = $1 AND number = $2 FOR UPDATE";
+        client.update(query, Some(1), &[job.into(), number.into()])?.next().map_or(Ok(None), |row| row.get(1))
+    })?;
+    Ok(kept == Some(true))
+}
+
+/// What another server keeps under that name is kept no longer: something else comes in its place.
+pub fn replaced(node: &str, there: &TableName) -> Result<()> {
+    Ok(Spi::run_with_args(
+        "UPDATE foreshard._reshards SET kept_until = NULL WHERE kept_until IS NOT NULL
+           AND pg_catalog.jsonb_extract_path_text(task, 'away', 'from') = $1
+           AND pg_catalog.jsonb_extract_path(task, 'away', 'there') = $2",
+        &[node.into(), JsonB(serde_json::to_value(there).unwrap_or_default()).into()],
+    )?)
 }
 
 pub fn not_kept(job: i64, number: i32) -> Result<()> {

@@ -91,9 +91,37 @@ pub fn move_to(shard: pg_sys::Oid, node: &str, document: &Value) -> Result<i64> 
             Problem::new("22023", format!("shard {} is on node \"{node}\" already", quote_table(&shard.name))).into()
         );
     }
+    if shard.foreign {
+        return away(&subject, &shard, node, &config);
+    }
     let pieces = steps::moved(shard.place());
     let message = format!("moving {} to node {node}", quote_table(&shard.name));
     one(Kind::Move, &subject, &[shard], &pieces, &config, &message)
+}
+
+/// Moves a shard of another server to a further one.
+fn away(subject: &Subject, shard: &Shard, node: &str, config: &ReshardConfig) -> Result<i64> {
+    precheck::writable("change the shape of a table")?;
+    free(subject)?;
+    let found = nodes::registered()?.into_iter().find(|n| n.name == node);
+    let to = match found {
+        Some(to) if !to.active => {
+            return Err(Problem::new("55000", format!("node \"{node}\" takes no shards"))
+                .detail("It is being drained.")
+                .into());
+        }
+        Some(to) if matches!(to.location, Location::Server(_)) => to,
+        Some(_) => {
+            return Err(Problem::new("0A000", format!("node \"{node}\" is a tablespace of this server"))
+                .detail("Shards of other servers are moved to other servers only.")
+                .into());
+        }
+        None => return Err(Problem::new("42704", format!("node \"{node}\" does not exist")).into()),
+    };
+    let message = format!("moving {} to node {node}", quote_table(&shard.name));
+    let job = records::begin(Kind::Move.name(), &subject.table.to_string(), &message)?;
+    records::add(job, &[(super::elsewhere::plan(subject, shard, &to, config, (job, 1))?, shard.bytes)])?;
+    Ok(job)
 }
 
 /// Gives a value a shard of its own.
@@ -257,6 +285,7 @@ pub fn plan(
         keep: config.keep.unwrap_or_else(settings::keep_old_shards),
         verify: config.verify.unwrap_or(true),
         max_lock_ms: settings::max_lock_ms(),
+        away: None,
     })
 }
 

@@ -55,9 +55,11 @@ fn moves(
         ..Item::default()
     };
     let items: Vec<Item> = shards.iter().map(|(_, shard)| item(shard)).collect();
+    // A shard of another server goes to one, and one of this server stays here.
+    let away = shards.iter().any(|(_, shard)| shard.foreign);
     let spot = |node: &Node| {
-        let here = matches!(node.location, Location::Tablespace(_));
-        Spot { takes: node.active && here, ..Spot::from(node) }
+        let there = matches!(node.location, Location::Server(_));
+        Spot { takes: node.active && there == away, ..Spot::from(node) }
     };
     let placement = place_items(&items, &nodes.iter().map(spot).collect::<Vec<_>>(), Rules::default())?;
     let mut wanted: Vec<(&Subject, &Shard, &Node)> = Vec::new();
@@ -86,6 +88,17 @@ fn moves(
 }
 
 fn one(subject: &Subject, shard: &Shard, node: &Node, config: &ReshardConfig, at: (i64, i32)) -> Result<(Task, i64)> {
+    if shard.foreign {
+        return Ok((super::elsewhere::plan(subject, shard, node, config, at)?, shard.bytes));
+    }
+    if let Location::Server(server) = &node.location {
+        return Err(Problem::new(
+            "0A000",
+            format!("shard {} would have to move to server \"{server}\"", quote_table(&shard.name)),
+        )
+        .detail("Shards of this server stay here.")
+        .into());
+    }
     let shards = [shard.clone()];
     let judged = judge(subject, &shards)?;
     let pieces = steps::moved(shard.place());

@@ -27,6 +27,11 @@ pub struct Held {
 }
 
 impl Held {
+    /// From now on.
+    pub fn begin(&mut self) {
+        self.since = Some(Instant::now());
+    }
+
     pub fn ms(&self) -> f64 {
         self.since.map_or(0.0, |since| since.elapsed().as_secs_f64() * 1000.0)
     }
@@ -58,7 +63,7 @@ pub fn attempt(task: &Task, job: i64, number: i32, session: &Session, held: &mut
     let olds = task.old.iter().map(build::name_of).collect::<Result<Vec<_>>>()?;
     session.set("lock_timeout", &format!("{}ms", task.max_lock_ms));
     Spi::run(&format!("LOCK TABLE ONLY {parent} IN ACCESS EXCLUSIVE MODE"))?;
-    held.since = Some(Instant::now());
+    held.begin();
     for old in &olds {
         Spi::run(&format!("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", quote_table(old)))?;
     }

@@ -1,5 +1,6 @@
 //! One change of shape as it is written down: which tables there are, which there will be, and what they are called meanwhile.
 
+use crate::pg::remote::link::Link;
 use foreshard_core::model::{Bound, TableName};
 use pgrx::pg_sys;
 use serde::{Deserialize, Serialize};
@@ -96,6 +97,28 @@ pub struct Task {
     pub verify: bool,
     /// Longest time for which others may have to wait, as it was set for whoever began the job.
     pub max_lock_ms: u32,
+    /// A move between other servers.
+    #[serde(default)]
+    pub away: Option<Away>,
+}
+
+/// From one server to another, on both of which the shard has the same name.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Away {
+    pub from: String,
+    pub to: String,
+    pub there: TableName,
+    /// The publication, the slot and the subscription.
+    pub link: String,
+    /// On what is made to put the shard into.
+    pub mark: String,
+}
+
+impl Away {
+    pub fn link(&self) -> Link {
+        let (from, to) = (self.from.clone(), self.to.clone());
+        Link { name: self.link.clone(), from, to, tables: vec![self.there.clone()] }
+    }
 }
 
 impl Task {

@@ -6,6 +6,7 @@ use crate::pg::ffi::{self, Session};
 use crate::pg::worker::process::{self, Isolation};
 use foreshard_core::model::Problem;
 use pgrx::{PgTryBuilder, check_for_interrupts, pg_sys};
+use std::panic::AssertUnwindSafe;
 use std::time::{Duration, Instant};
 
 /// Runs `work` in a transaction of its own, under settings by which names, texts and privileges mean one thing, and commits it.
@@ -83,13 +84,16 @@ pub fn pause(time: Duration) -> Result<()> {
 /// # Errors
 /// 57014 for a cancel.
 pub fn look() -> Result<()> {
-    PgTryBuilder::new(|| {
+    outside(|| {
         ffi::exit_without_postmaster();
         check_for_interrupts!();
         Ok(())
     })
-    .catch_others(|error| Err(Error::from(ffi::problem_of(&error))))
-    .execute()
+}
+
+/// Does what needs no transaction; an ERROR, as of a cancel, comes back as data.
+pub fn outside<T>(work: impl FnOnce() -> Result<T>) -> Result<T> {
+    PgTryBuilder::new(AssertUnwindSafe(work)).catch_others(|error| Err(Error::from(ffi::problem_of(&error)))).execute()
 }
 
 /// What is shown of this process in pg_stat_activity.

@@ -3,8 +3,9 @@
 //! A lock that is not to be had in time is tried for again; any other failure, and a cancel, undoes what was made, as long as the
 //! switch has not happened. An order to end the process leaves all as it is: whoever starts the job again goes on.
 
+use super::elsewhere::{self, Pair};
 use super::records::{self, Record};
-use super::task::Task;
+use super::task::{Away, Task};
 use super::transaction::{acting_as, look, pause, show, transaction};
 use super::{apply, build, snapshots, switch};
 use crate::pg::error::{Error, Result};
@@ -20,6 +21,9 @@ const MOST_ATTEMPTS: u32 = 60;
 /// The pause after the first attempt that failed; each further one is twice as long, up to the longest. Assumed.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+/// A node that does not answer is called for so long, and after pauses. Assumed: a server restarts in that time.
+const LONGEST_ABSENCE: Duration = Duration::from_secs(60);
+const BETWEEN_CALLS: Duration = Duration::from_secs(1);
 /// Rounds of catching up until no more is to be gained: then changes come in as fast as they are applied. Assumed.
 const MOST_ROUNDS: u32 = 1000;
 /// Old snapshots that are waited for shorter than this have not let many changes come in. Assumed.
@@ -156,6 +160,10 @@ fn one(place: &Place<'_>, task: &Task) -> Result<Option<Step>> {
     place.before()?;
     let following = place.step.next();
     let Some(next) = following else { return finish(place, task).map(|()| None) };
+    if let Some(away) = &task.away {
+        again_until_reached(|| again_until_locked(|| from_server_to_server(place, task, away, next)))?;
+        return Ok(Some(next));
+    }
     match place.step {
         Step::Create => place.step(Isolation::ReadCommitted, next, |_| {
             switch::unchanged(task)?;
@@ -179,6 +187,35 @@ fn one(place: &Place<'_>, task: &Task) -> Result<Option<Step>> {
         Step::Drop => return Ok(None),
     }
     Ok(Some(next))
+}
+
+/// A step of a move between other servers. Nothing but the switch waits for a node in a transaction.
+fn from_server_to_server(place: &Place<'_>, task: &Task, away: &Away, next: Step) -> Result<()> {
+    let isolation = Isolation::ReadCommitted;
+    if place.step == Step::Create {
+        return place.step(isolation, next, |_| elsewhere::create(task, away));
+    }
+    let mut pair = Pair::open(away)?;
+    let mut rows = None;
+    match place.step {
+        Step::Capture => pair.capture(away)?,
+        Step::Copy => pair.copy(away, &elsewhere::address(away)?)?,
+        Step::Index => pair.analyze(away)?,
+        Step::CatchUp => pair.catch_up(away, None)?,
+        Step::Verify if task.verify => rows = Some(pair.verify(task, away)?),
+        Step::Switch => {
+            pair.catch_up(away, None)?;
+            let (mut pair, mut held) = (pair.within(), switch::Held::default());
+            let outcome = place.step(isolation, next, |session| {
+                switch::in_time(task.max_lock_ms, || pair.switch(task, away, session, &mut held))
+            });
+            let ms = held.ms();
+            transaction(isolation, |_| records::tried(place.job, place.number, ms))?;
+            return outcome;
+        }
+        _ => {}
+    }
+    place.step(isolation, next, |_| rows.map_or(Ok(()), |rows| records::copied(place.job, place.number, rows)))
 }
 
 /// The steps that stand on the log.
@@ -273,25 +310,49 @@ fn again_until_locked(mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
     }
 }
 
+/// Tries again what a node did not answer to.
+fn again_until_reached(mut attempt: impl FnMut() -> Result<()>) -> Result<()> {
+    let end = Instant::now() + LONGEST_ABSENCE;
+    loop {
+        match attempt() {
+            Err(error)
+                if (error.is_disconnected() || ["57P01", "57P02", "57P03"].iter().any(|state| error.is(state)))
+                    && Instant::now() < end =>
+            {
+                pause(BETWEEN_CALLS)?;
+            }
+            other => return other,
+        }
+    }
+}
+
 /// After the switch: the old shards are dropped, or kept for a while.
 fn finish(place: &Place<'_>, task: &Task) -> Result<()> {
-    again_until_locked(|| {
+    let drop_all = || {
         transaction(Isolation::ReadCommitted, |session| {
             session.set("lock_timeout", &lock_timeout(task));
-            acting_as(task.owner, || build::drop_tools(task))?;
-            match task.keep {
-                0 => acting_as(task.owner, || build::drop_old(task))?,
-                seconds => records::keep(place.job, place.number, seconds)?,
+            match &task.away {
+                Some(away) => elsewhere::drop_link(away)?,
+                None => acting_as(task.owner, || build::drop_tools(task))?,
+            }
+            match (task.keep, &task.away) {
+                (0, Some(away)) => elsewhere::drop_old(task, away)?,
+                (0, None) => acting_as(task.owner, || build::drop_old(task))?,
+                (seconds, _) => records::keep(place.job, place.number, seconds)?,
             }
             records::reach(place.job, place.number, None)?;
             place.commit();
             Ok(())
         })
-    })
+    };
+    again_until_reached(|| again_until_locked(drop_all))
 }
 
 /// Takes back what was made before a step.
 fn undo(task: &Task, step: Step) -> Result<()> {
+    if let Some(away) = &task.away {
+        return elsewhere::undo(task, away);
+    }
     acting_as(task.owner, || {
         step.undo().try_for_each(|undo| match undo.step {
             Step::Capture => build::undo_capture(task),
