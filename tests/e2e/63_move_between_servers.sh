@@ -31,9 +31,11 @@ check_error "wal_level" '55000.*node "n1" cannot be copied' main "SELECT foresha
 sql n1 "ALTER SYSTEM RESET wal_level"; restart n1
 
 begin_load
-job=$(sql main "SELECT foreshard.move_shard(min(shard::text)::regclass, 'n2') FROM foreshard.shards WHERE node = 'n1'")
+first=$(sql main "SELECT min(shard::text) FROM foreshard.shards WHERE node = 'n1'")
+job=$(sql main "SELECT foreshard.move_shard('$first', 'n2')")
 check "moved" "done" "$(ended_as "$job")"
 same "moved"
+check_error "moved: its node refuses a key of another shard, too" '23514.*violates partition constraint' main "UPDATE $first SET id = -id"
 check "it is there" "n1 5 n2 7 n3 6" "$(nodes)"
 check "moved: nothing is left on the nodes" "0/0/0/5 0/0/0/7 0/0/0/6" "$(left)"
 
