@@ -26,7 +26,7 @@ fn refused(items: &[Item], spots: &[Spot], rules: Rules) -> Vec<(String, String)
     problems.into_iter().map(|p| (p.sqlstate, p.message)).collect()
 }
 
-const TWO: Rules = Rules { copies: 2, tolerance: 0.05, move_price: 1.0 };
+const TWO: Rules = Rules { copies: 2, tolerance: 0.05, start: 0.0, move_price: 1.0 };
 
 #[test]
 fn bytes_and_load_are_balanced_together() {
@@ -150,6 +150,25 @@ fn an_even_placement_stays_as_it_is() {
     // 4 % beside the mean is not worth a byte.
     let items: Vec<Item> = (0..50).map(|i| at(item(1.0, 1.0), usize::from(i >= 26))).collect();
     assert_eq!(ok(&items, &[spot(""), spot("")], Rules::default()).moves, []);
+}
+
+#[test]
+fn what_is_even_is_left_alone_until_it_has_become_uneven() {
+    let rules = Rules { start: 0.25, ..Rules::default() };
+    let spots = [spot(""), spot(""), spot("")];
+    let shards = |first: f64| {
+        let sizes = [first, first, 1.0, 1.0, 1.0, 1.0, 0.1, 0.1, 0.1];
+        let places = [0, 0, 1, 1, 2, 2, 0, 1, 2];
+        sizes.into_iter().zip(places).map(|(size, now)| at(item(size, size), now)).collect::<Vec<Item>>()
+    };
+    assert_ne!(ok(&shards(1.2), &spots, Rules::default()).moves, [], "more than is tolerated where something moves");
+    assert_eq!(ok(&shards(1.2), &spots, rules).moves, [], "the shards that stayed have dead rows");
+    assert_ne!(ok(&shards(2.0), &spots, rules).moves, []);
+    // An empty node is not even, however many there are; a node that takes none any more is left.
+    let more: Vec<Spot> = (0..4).map(|_| spot("")).collect();
+    assert_ne!(ok(&shards(1.0), &more, rules).moves, []);
+    let drained = [spot(""), spot(""), Spot { takes: false, ..spot("") }];
+    assert_eq!(ok(&shards(1.0), &drained, rules).moves.len(), 3);
 }
 
 #[test]

@@ -80,6 +80,9 @@ pub struct Rules {
     pub copies: usize,
     /// Imbalance that is not worth a move: the ceiling is this much above what is possible.
     pub tolerance: f64,
+    /// Where no spot is this much fuller or emptier than even, and everything may stay, nothing moves. Not below `tolerance`, so that what was
+    /// made even is left alone until it has become uneven; 0.0 looks at every call.
+    pub start: f64,
     /// What moving all bytes once costs, in the load that it must bring nearer to its applications to be worth it (both as
     /// shares of the whole).
     pub move_price: f64,
@@ -89,7 +92,7 @@ impl Default for Rules {
     /// A node that is 5 % fuller than the mean is even enough: what is measured of a load is hardly better known. A move
     /// pays when it brings as large a part of the load nearer as it moves of the bytes. Both assumed.
     fn default() -> Self {
-        Self { copies: 1, tolerance: 0.05, move_price: 1.0 }
+        Self { copies: 1, tolerance: 0.05, start: 0.0, move_price: 1.0 }
     }
 }
 
@@ -136,6 +139,9 @@ pub fn place_items(items: &[Item], spots: &[Spot], rules: Rules) -> Result<Place
     let near_ceiling = lower_bound * (1.0 + tolerance);
     let mut kept = State::new(items, spots, rules);
     kept.keep_what_may_stay();
+    if kept.is_settled(lower_bound) {
+        return Ok(kept.into_placement(lower_bound));
+    }
     let wishes = spots.iter().any(|s| !s.serves.is_empty()) && items.iter().any(|i| !i.used_by.is_empty());
     let near = if wishes { run(kept.clone(), near_ceiling, true) } else { None };
     let even = |state: &State<'_>, ceiling: f64| state.ratio() <= ceiling + state::EPSILON;

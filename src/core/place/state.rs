@@ -177,6 +177,18 @@ impl<'a> State<'a> {
         (0..self.spots.len()).map(|s| self.fullness(s, [0.0; 2])).fold(0.0, f64::max)
     }
 
+    /// All copies are where they may stay, and that is even enough not to begin anything.
+    pub(super) fn is_settled(&self, lower_bound: f64) -> bool {
+        let start = self.rules.start;
+        let even = |spot: usize| {
+            let full = self.fullness(spot, [0.0; 2]);
+            full >= 1.0 - start && full <= lower_bound * (1.0 + start)
+        };
+        start > 0.0
+            && self.homes.iter().all(|h| h.len() == self.rules.copies)
+            && self.fullest_first().into_iter().all(even)
+    }
+
     /// The spots that take items, fullest first; of equally full ones the first.
     pub(super) fn fullest_first(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.spots.len()).filter(|s| self.spots.get(*s).is_some_and(usable)).collect();
