@@ -84,7 +84,12 @@ there n2 "DO \$\$ DECLARE shell regclass := (SELECT c.oid FROM pg_class c JOIN p
         WHERE inhparent = shell AND pg_get_expr(relpartbound, c.oid) ~* ('remainder ' || r || '\\)'));
     EXECUTE format('CREATE TABLE %I.%I PARTITION OF %s %s', (SELECT nspname FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE c.oid = shell), 'left_over', shell, leaf); END \$\$"
 check "a left-over" "0/0/0/3 0/0/0/8 0/0/0/8" "$(left)"
-sql main "SELECT foreshard.sweep_nodes()" >/dev/null
+# Whoever works with the other tables there does not hold it up, nor is held up.
+(there n2 "BEGIN; LOCK TABLE $(there n2 "SELECT min(c.oid)::regclass FROM pg_class c JOIN pg_namespace n ON n.oid = relnamespace WHERE nspname LIKE 'foreshard%' AND relkind = 'r' AND relname <> 'left_over'") IN ROW EXCLUSIVE MODE; SELECT pg_sleep(600)" >/dev/null 2>&1 || true) &
+wait_until 60 n2 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event = 'PgSleep')"
+check "a sweep locks no tables in use" "" "$(sql main "SET statement_timeout = '60s'; SELECT FROM foreshard.sweep_nodes()" 2>&1)"
+sql n2 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'" >/dev/null
+wait $!
 check "a left-over is swept" "0/0/0/3 0/0/0/7 0/0/0/8" "$(left)"
 
 # The table was changed meanwhile.

@@ -163,11 +163,13 @@ fn is_link(name: &str) -> Result<bool> {
     .unwrap_or(true))
 }
 
-/// Drops this database's schema on a node, unless there are other tables in it.
+/// Drops this database's schema on a node, unless there are other tables in it. It looks first: DROP locks all that depends on a schema before it says
+/// that it will not, and whoever writes there would be held up, or end in a deadlock.
 pub fn drop_schema() -> String {
     let schema = quote_ident(&schema());
     format!(
-        "DO $$ BEGIN IF pg_catalog.to_regnamespace({literal}) IS NOT NULL THEN DROP FUNCTION IF EXISTS {schema}.fence(); END IF; DROP SCHEMA IF EXISTS {schema}; EXCEPTION WHEN dependent_objects_still_exist THEN NULL; END $$",
+        "DO $$ BEGIN IF pg_catalog.to_regnamespace({literal}) IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_class WHERE relnamespace = pg_catalog.to_regnamespace({literal}))
+         THEN DROP FUNCTION IF EXISTS {schema}.fence(); DROP SCHEMA {schema}; END IF; EXCEPTION WHEN dependent_objects_still_exist OR invalid_schema_name THEN NULL; END $$",
         literal = quote_literal(&schema)
     )
 }
