@@ -8,31 +8,15 @@
 # that has them all. The last lines are medians and ratios.
 #   RUNS=5 ROWS=1000000 SECONDS_EACH=5 benches/nodes.sh
 # Install with PROFILE=release first.
-. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/cluster.sh"
-set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/common/nodes.sh"
 
 runs=${RUNS:-5} rows=${ROWS:-1000000} each=${SECONDS_EACH:-5}
 few=$((rows / 50))
-work=$(scratch_dir)
-nodes=(n1 n2 n3)
-trap 'for s in main ${nodes[*]}; do cluster_remove "$work/$s"; done; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-PATH=$(pg_bindir):$PATH
-conf=(--conf "shared_buffers = '256MB'" --conf "autovacuum = off" --durable)
-cluster_create "$work/main" "${conf[@]}"
-on() { (eval "$(cluster_env "$work/$1")" && "${@:2}"); }
-sql() { on "$1" psql -XAtq -v ON_ERROR_STOP=1 ${3:+-d "$3"} -c "$2"; }
-port() { cat "$work/$1/port"; }
 now() { date +%s.%N; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.3f", b - a }'; }
 
-sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
-for node in "${nodes[@]}"; do
-    cluster_create "$work/$node" --tcp "${conf[@]}"
-    sql $node "CREATE DATABASE shards"
-    sql main "SET client_min_messages = error; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(port $node)', dbname 'shards');
-        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'postgres', password '$(cat "$work/$node/password")'); SELECT foreshard.add_node('$node', server => '$node')" >/dev/null
-done
+conf=(--conf "shared_buffers = '256MB'" --conf "autovacuum = off" --durable)
+servers conf conf
 sql main "CREATE DATABASE made"
 sql main "CREATE TABLE lines (id bigint PRIMARY KEY, customer int NOT NULL, day date NOT NULL, amount numeric(9,2), note text);
     INSERT INTO lines SELECT n, n % 9973, date '2024-01-01' + n % 365, (n % 10000) / 7.0, md5(n::text) FROM generate_series(1, $rows) n" made

@@ -4,14 +4,15 @@
 #   none         without a job: as long as the job took
 #   job          foreshard.split_shard of one shard
 #   by hand      the same in one transaction: CREATE TABLE, INSERT … SELECT, DETACH, ATTACH
-# Printed are for each the longest transaction, the transactions per second while it is under way, and how long it takes. The last lines are medians and
-# ratios.
+# Printed are for each the longest transaction, the transactions per second while it is under way, how long it takes, and errors of clients. The last
+# lines are medians and a ratio.
 #   RUNS=3 ROWS=1000000 LEAD=4 benches/reshard.sh
 # Install with PROFILE=release first.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/cluster.sh"
+. "$(dirname -- "${BASH_SOURCE[0]}")/common/clients.sh"
 set -euo pipefail
 
-runs=${RUNS:-3} rows=${ROWS:-1000000} lead=${LEAD:-4} clients=8
+runs=${RUNS:-3} rows=${ROWS:-1000000} lead=${LEAD:-4}
 work=$(scratch_dir)
 trap 'cluster_remove "$work/main"; rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -34,7 +35,8 @@ INSERT INTO history VALUES (:tid, :aid, :delta, CURRENT_TIMESTAMP);
 COMMIT;
 SQL
 
-make() {
+load() { on pgbench -c 8 -M prepared -f tpcb.sql "$@"; }
+prepare() {
     sql "SET client_min_messages = error; DROP TABLE IF EXISTS accounts, by_hand; TRUNCATE history;
         SELECT FROM restore_table('public.accounts', 'table:public.source', '{\"query_log\": \"off\", \"method\": \"hash\", \"shard_key\": [\"aid\"], \"shard_count\": 4}')"
     sql "CHECKPOINT"
@@ -53,37 +55,4 @@ job() {
     [ "$(sql "SELECT foreshard.wait_job($job)")" = "done" ]
     sql "SELECT format('# longest lock %s ms, %s attempts', round(longest_lock_ms), attempts) FROM foreshard.jobs WHERE job_id = $job" >&2
 }
-took=5
-none() { sleep "$took"; }
-
-# measure WHAT: longest transaction in ms, transactions per second while it was under way, its seconds.
-measure() {
-    make
-    rm -f "$work"/log.*
-    (cd "$work" && on pgbench -n -c $clients -j 2 -T 600 -M prepared -f tpcb.sql -l --log-prefix=log >"$work/pgbench.out" 2>&1) &
-    local load=$! begin end
-    sleep "$lead"
-    begin=$(date +%s.%N)
-    "$1"
-    end=$(date +%s.%N)
-    sleep 1
-    pkill -INT -P $load pgbench 2>/dev/null || kill -INT $load 2>/dev/null || true
-    wait $load 2>/dev/null || true
-    # Who began before it ended and ended after it began has met it.
-    awk -v a="$begin" -v b="$end" '{ e = $5 + $6 / 1e6; s = e - $3 / 1e6; if (e >= a && s <= b) { if ($3 > m) m = $3; if (e <= b) n++ } }
-        END { printf "%.1f %.0f %.2f\n", m / 1000, n / (b - a), b - a }' "$work"/log.*
-}
-median() { sort -n | awk '{ v[NR] = $1 } END { print (NR % 2) ? v[(NR + 1) / 2] : (v[NR / 2] + v[NR / 2 + 1]) / 2 }'; }
-
-for run in $(seq "$runs"); do
-    for what in job none hand; do
-        read -r longest rate seconds < <(measure $what)
-        [ $what != job ] || took=$seconds
-        echo "$run $what: longest transaction $longest ms, $rate transactions/s, $seconds s"
-        echo "$longest" >>"$work/$what.longest"; echo "$rate" >>"$work/$what.rate"; echo "$seconds" >>"$work/$what.seconds"
-    done
-done
-for what in none job hand; do
-    echo "$what: longest transaction $(median <"$work/$what.longest") ms, $(median <"$work/$what.rate") transactions/s, $(median <"$work/$what.seconds") s"
-done
-awk -v a="$(median <"$work/job.rate")" -v b="$(median <"$work/none.rate")" 'BEGIN { printf "throughput during the job: %.2f of that without\n", a / b }'
+rounds "$runs" job none hand

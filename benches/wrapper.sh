@@ -2,25 +2,11 @@
 # What the options of foreign tables do to statements that shards on other servers answer: three nodes, two tables of the same 12 shards.
 # Each option is set to the values in turn, round by round, and the same statement is timed. The last lines are medians and ratios.
 #   RUNS=7 ROWS=300000 benches/wrapper.sh
-. "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/cluster.sh"
-set -euo pipefail
+. "$(dirname -- "${BASH_SOURCE[0]}")/common/nodes.sh"
 
 runs=${RUNS:-7} rows=${ROWS:-300000}
-work=$(scratch_dir)
-nodes=(n1 n2 n3)
-trap 'for s in main ${nodes[*]}; do cluster_remove "$work/$s"; done; rm -rf "$work"' EXIT
-trap 'exit 130' INT TERM
-PATH=$(pg_bindir):$PATH
-on() { (eval "$(cluster_env "$work/$1")" && "${@:2}"); }
-sql() { on "$1" psql -XAtq -v ON_ERROR_STOP=1 ${3:+-d "$3"} -c "$2"; }
-cluster_create "$work/main" --durable
-sql main "CREATE EXTENSION foreshard; CREATE EXTENSION postgres_fdw"
-for node in "${nodes[@]}"; do
-    cluster_create "$work/$node" --tcp --durable
-    sql $node "CREATE DATABASE shards"
-    sql main "SET client_min_messages = error; CREATE SERVER $node FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host '127.0.0.1', port '$(cat "$work/$node/port")', dbname 'shards');
-        CREATE USER MAPPING FOR postgres SERVER $node OPTIONS (user 'postgres', password '$(cat "$work/$node/password")'); SELECT foreshard.add_node('$node', server => '$node')" >/dev/null
-done
+conf=(--durable)
+servers conf conf
 sql main "CREATE DATABASE shop"
 sql main "CREATE TABLE customers (id bigint PRIMARY KEY, region int, name text); CREATE TABLE orders (customer bigint, id bigint, amount numeric(9, 2), note text, PRIMARY KEY (customer, id));
     INSERT INTO customers SELECT n, n % 50, md5(n::text) FROM generate_series(1, $rows / 10) n;
