@@ -101,6 +101,28 @@ check_match "changed meanwhile: why" '55000.*was changed while' "$(sql main "SEL
 check "changed meanwhile: nothing is left" "n1 3 n2 7 n3 8 0/0/0/3 0/0/0/7 0/0/0/8" "$(nodes) $(left)"
 sql main "ALTER TABLE orders DROP CONSTRAINT changed"
 
+# One of the two nodes, or the job's own process, is killed in the midst of a step. The job goes on with what it had made.
+go_on() { sql main "UPDATE foreshard._reshards SET pause_at = NULL WHERE job_id = $job"; }
+for victim in target source worker; do
+    for step in verify switch; do
+        what="$victim killed at $step"
+        pause_move $step
+        case $victim in
+        target) crash n3; start n3; go_on ;;
+        source) crash n1; start n1; go_on ;;
+        worker) as_root kill -9 "$(sql main "SELECT pid FROM pg_stat_activity WHERE backend_type = 'foreshard job'")"
+            until sql main "SELECT" >/dev/null 2>&1; do sleep 0.2; done
+            go_on; sql main "SELECT foreshard.resume_job($job)" >/dev/null 2>&1 || true ;;
+        esac
+        check "$what: the job goes on" "done" "$(ended_as "$job")"
+        sql main "SELECT foreshard.sweep_nodes()" >/dev/null
+        check "$what: every row is there once" "$(contents shadow)" "$(contents orders)"
+        check "$what: nothing is left" "n1 2 n2 7 n3 9 0/0/0/2 0/0/0/7 0/0/0/9" "$(nodes) $(left)"
+        job=$(sql main "SELECT foreshard.move_shard(min(shard::text)::regclass, 'n1') FROM foreshard.shards WHERE node = 'n3'")
+        check "$what: and back" "done n1 3 n2 7 n3 8" "$(ended_as "$job") $(nodes)"
+    done
+done
+
 # The shard's node is down when the job is cancelled.
 pause_move copy:commit
 crash n1
