@@ -105,6 +105,44 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'set_policy_wrapper';
 COMMENT ON FUNCTION foreshard.set_policy(pg_catalog.regclass, pg_catalog.jsonb) IS
     'says what the monitor may do to a table, and when; null takes the policy back to that of a restored table';
 
+CREATE FUNCTION foreshard._shows_values(relation pg_catalog.oid) RETURNS pg_catalog.bool
+LANGUAGE sql STABLE STRICT PARALLEL SAFE
+BEGIN ATOMIC
+    SELECT pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+        OR EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) $1 AND pg_catalog.pg_has_role(c.relowner, 'USAGE'));
+END;
+COMMENT ON FUNCTION foreshard._shows_values(pg_catalog.oid) IS
+    'whether the caller may see values of a table: its owner, and whoever may read all statistics';
+
+CREATE FUNCTION foreshard._sampled_keys()
+RETURNS TABLE (relation pg_catalog.oid, samples pg_catalog.float8, known_share pg_catalog.float8, direction pg_catalog.text)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'sampled_keys_wrapper';
+COMMENT ON FUNCTION foreshard._sampled_keys() IS
+    'what the sampler knows of the shard keys of tables whose values the caller may see; the view foreshard.sampled_keys shows it';
+
+CREATE FUNCTION foreshard._hot_values()
+RETURNS TABLE (relation pg_catalog.oid, value pg_catalog.text, shard pg_catalog.oid, load_share pg_catalog.float8, shard_share pg_catalog.float8)
+LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'hot_values_wrapper';
+COMMENT ON FUNCTION foreshard._hot_values() IS
+    'the values of shard keys that the sampler met most, of tables whose values the caller may see; the view foreshard.hot_values shows them';
+
+CREATE VIEW foreshard.sampled_keys AS
+SELECT c.oid::pg_catalog.regclass AS relation, a.attname AS shard_key, k.samples, k.known_share, k.direction
+FROM foreshard._sampled_keys() AS k
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) k.relation
+JOIN pg_catalog.pg_partitioned_table p ON p.partrelid OPERATOR(pg_catalog.=) c.oid
+JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.=) p.partattrs[0];
+COMMENT ON VIEW foreshard.sampled_keys IS 'how many statements the sampler has looked at in the last minutes, the share of the load that asks for a value of the shard key, and how new keys follow each other';
+
+CREATE VIEW foreshard.hot_values AS
+SELECT c.oid::pg_catalog.regclass AS relation, a.attname AS shard_key, v.value, s.oid::pg_catalog.regclass AS shard, v.load_share, v.shard_share
+FROM foreshard._hot_values() AS v
+JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) v.relation
+JOIN pg_catalog.pg_partitioned_table p ON p.partrelid OPERATOR(pg_catalog.=) c.oid
+JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid AND a.attnum OPERATOR(pg_catalog.=) p.partattrs[0]
+LEFT JOIN pg_catalog.pg_class s ON s.oid OPERATOR(pg_catalog.=) v.shard;
+COMMENT ON VIEW foreshard.hot_values IS 'the values of the shard key that carry the load, as sampled in the last minutes, with their shares of the load of the table and of their shard; of tables that the reader owns, or all for pg_read_all_stats';
+
 CREATE VIEW foreshard.load_history AS
 SELECT l.relation, l.shard, l.slot AS "time", l.slot_seconds,
        (l.seq_scans OPERATOR(pg_catalog.+) l.index_scans) OPERATOR(pg_catalog./) l.watched AS reads_per_second,
@@ -126,15 +164,19 @@ COMMENT ON VIEW foreshard.load_history IS
     'what was measured of each shard over time; rows without a shard are what the statements on the whole table took';
 
 CREATE VIEW foreshard.health AS
-SELECT v.relation, v.verdict, v.since, v.shards, v.because, v.forecast, v.action, v.figures, v.seen_at
+SELECT v.relation, v.verdict, v.since, v.shards, v.because, v.forecast,
+       CASE WHEN v.verdict OPERATOR(pg_catalog.<>) 'hot value' OR foreshard._shows_values(v.relation) THEN v.action END AS action,
+       v.figures, v.seen_at
 FROM foreshard._verdicts v
 WHERE EXISTS (SELECT FROM pg_catalog.pg_class c WHERE c.oid OPERATOR(pg_catalog.=) v.relation);
 COMMENT ON VIEW foreshard.health IS 'what the monitor concludes of each table, since when, because of what, and what it will do';
 
 CREATE VIEW foreshard.decisions AS
-SELECT d.id AS decision_id, d.decided_at, d.relation, d.verdict, d.move, d.statement, d.outcome, d.because, d.job_id,
-       d.bytes::pg_catalog.int8 AS bytes, d.forecast, d.before
-FROM foreshard._decisions d;
+SELECT d.id AS decision_id, d.decided_at, d.relation, d.verdict, d.move,
+       CASE WHEN s.shown THEN d.statement END AS statement, d.outcome, d.because, d.job_id, d.bytes::pg_catalog.int8 AS bytes,
+       CASE WHEN s.shown THEN d.forecast ELSE d.forecast OPERATOR(pg_catalog.-) 'action' END AS forecast, d.before
+FROM foreshard._decisions d,
+     LATERAL (SELECT d.move OPERATOR(pg_catalog.<>) 'isolate' OR foreshard._shows_values(d.relation)) AS s (shown);
 COMMENT ON VIEW foreshard.decisions IS 'what the monitor decided or advised, and what it left undone and why';
 
 CREATE VIEW foreshard.node_states AS

@@ -190,6 +190,7 @@ impl Day {
                 bytes: Some(BYTES),
                 newest: false,
                 hottest_value: None,
+                single_value: false,
             };
             let look = TableLook {
                 time: second,

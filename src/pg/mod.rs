@@ -29,6 +29,7 @@ mod replica;
 mod request;
 mod reshard;
 mod restore;
+pub mod sample;
 mod script;
 pub mod settings;
 mod statistics;

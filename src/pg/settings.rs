@@ -26,6 +26,8 @@ static LOAD_THREADS: GucSetting<i32> = GucSetting::<i32>::new(AS_MANY_AS_CPUS);
 static MAX_LOCK_TIME: GucSetting<i32> = GucSetting::<i32>::new(MAX_LOCK_MS);
 static PAUSE_AT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static PG_RESTORE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
+static SAMPLE_RATE: GucSetting<f64> = GucSetting::<f64>::new(0.1);
+static SAMPLER: GucSetting<bool> = GucSetting::<bool>::new(true);
 
 static S3_CREDENTIALS_FILE: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
 static S3_ENDPOINT: GucSetting<Option<CString>> = GucSetting::<Option<CString>>::new(None);
@@ -160,6 +162,24 @@ pub fn register() {
         c"Empty for us-east-1, which stores other than AWS take as well.",
         &S3_REGION,
     );
+    GucRegistry::define_float_guc(
+        c"foreshard.sample_rate",
+        c"Part of the statements that the sampler looks at.",
+        c"A thousand a second at most, whatever it is. Raise it where few statements run, lower it where every microsecond counts.",
+        &SAMPLE_RATE,
+        0.0,
+        1.0,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
+    GucRegistry::define_bool_guc(
+        c"foreshard.sampler",
+        c"Looks at some of the statements for the values of the shard key that they ask for.",
+        c"Found are the values that carry a table's load. Needs foreshard in shared_preload_libraries.",
+        &SAMPLER,
+        GucContext::Suset,
+        GucFlags::default(),
+    );
     super::compat::reserve_prefix(c"foreshard");
 }
 
@@ -214,6 +234,11 @@ pub fn pg_restore() -> std::path::PathBuf {
         Some(path) if !path.is_empty() => path.into(),
         _ => super::ffi::server_program("pg_restore"),
     }
+}
+
+/// Part of the statements that are looked at; 0 for none.
+pub fn sample_rate() -> f64 {
+    if SAMPLER.get() { SAMPLE_RATE.get() } else { 0.0 }
 }
 
 /// Where backups in a store are, and who reads them, as the settings say.

@@ -19,6 +19,7 @@ pub fn shard(id: u32, work: f64) -> ShardLook {
         bytes: Some(1e6),
         newest: false,
         hottest_value: None,
+        single_value: false,
     }
 }
 

@@ -24,6 +24,7 @@ mod forecast_samples;
 mod forecast_world;
 mod health;
 mod health_day;
+mod health_keys;
 mod health_moves;
 mod heap;
 mod interrupts;

@@ -50,10 +50,15 @@ pub fn judge(look: &TableLook, found: &Conditions, healthy_since: i64, forecast:
             let hot = of(&found.hot_values);
             let told = hot.first().and_then(|shard| Some((shard, shard.hottest_value.as_ref()?.1)));
             let because = told.map_or_else(String::new, |(shard, value)| {
-                format!(
-                    "{} of the load is on shard {}, and {} of that is one value of the key: splitting is useless, since the value stays together; isolate it.",
-                    percent(share(shard)), shard.name, percent(value)
-                )
+                let told = format!("{} of the load is on shard {}", percent(share(shard)), shard.name);
+                if shard.single_value {
+                    format!("{told}, which has one value of the key and nothing else: no cut of the table spreads it further.")
+                } else {
+                    format!(
+                        "{told}, and {} of that is one value of the key: splitting is useless, since the value stays together; isolate it.",
+                        percent(value)
+                    )
+                }
             });
             (hot, because)
         }

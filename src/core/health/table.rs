@@ -64,6 +64,8 @@ pub struct ShardLook {
     pub newest: bool,
     /// The share of its load that is one value's, as far as that was sampled.
     pub hottest_value: Option<(String, f64)>,
+    /// Its bound lets a single value in.
+    pub single_value: bool,
 }
 
 /// What is known of a place.
@@ -223,9 +225,11 @@ impl TableState {
                 && shard.work >= before * MORE_THAN_BEFORE;
             found.suspicion |= state.hot.is_suspected() || (!hot && counts && begins);
             let value = shard.hottest_value.as_ref().map_or(0.0, |v| v.1);
-            state.value.look(look.time, Level::of(value, HOT_VALUE.0, HOT_VALUE.1).only_if(hot), AT_ONCE);
+            state.value.look(look.time, Level::of(value, HOT_VALUE.0, HOT_VALUE.1).only_if(counts), AT_ONCE);
             found.hot.extend(state.hot.on().map(|since| (shard.id, since)));
-            found.hot_values.extend(state.value.on().map(|since| (shard.id, since)));
+            // Of a shard that is not hot itself nobody has to know.
+            let both = state.hot.on().zip(state.value.on());
+            found.hot_values.extend(both.map(|(hot, value)| (shard.id, hot.max(value))));
         }
     }
 }

@@ -10,6 +10,7 @@ mod replay;
 mod replicas;
 mod reshard;
 mod restore;
+mod sample;
 mod verify;
 mod watch;
 

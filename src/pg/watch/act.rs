@@ -163,7 +163,11 @@ impl Acts {
                         *single && matches!(bound, Bound::Hash { .. } | Bound::Range { .. })
                     }),
                     sibling: bound.and_then(|(bound, single)| single.then(|| sibling(table, bounds, bound)).flatten()),
-                    hot_value: shard.hottest_value.clone(),
+                    // What has a shard of its own is all of it, whatever statements on many shards make of its share.
+                    hot_value: shard
+                        .hottest_value
+                        .clone()
+                        .map(|(value, share)| (value, if shard.single_value { 1.0 } else { share })),
                     hot: table.conditions.hot.iter().any(|(id, _)| *id == shard.id),
                     rests: true,
                 });

@@ -75,7 +75,8 @@ impl Judge {
                 events: load.counted.reads() + load.counted.writes(),
                 bytes: load.extent.bytes,
                 newest: shard.newest,
-                hottest_value: None,
+                hottest_value: shard.hottest_value.clone(),
+                single_value: shard.single_value,
             });
         }
         self.tables.retain(|relation, _| shards.iter().any(|s| s.relation.to_u32() == *relation));

@@ -42,6 +42,10 @@ pub struct Shard {
     pub node: String,
     /// The last range: all that is new goes there where the key always increases.
     pub newest: bool,
+    /// Its bound lets a single value in.
+    pub single_value: bool,
+    /// The value of the key with the greatest share of its load, as far as statements were sampled.
+    pub hottest_value: Option<(String, f64)>,
     /// Of the table: whoever owns it may see what is behind it.
     pub owner: pg_sys::Oid,
     /// The foreign server with the schema and the name of the table there.
@@ -69,18 +73,23 @@ impl Look {
 /// Numbers that [`COUNTED`] asks for.
 pub(super) const NUMBERS: usize = 11;
 
+/// Whether the inner bound of a shard lets one value in: a list of one, or two whole numbers that follow each other.
+const SINGLE: &str = r"coalesce(pg_catalog.jsonb_array_length(coalesce(within, bound) #> '{list,values}') = 1
+    OR (CASE WHEN coalesce(within, bound) #>> '{range,from,0}' ~ '^-?[0-9]{1,18}$' AND coalesce(within, bound) #>> '{range,to,0}' ~ '^-?[0-9]{1,18}$'
+        THEN (coalesce(within, bound) #>> '{range,to,0}')::pg_catalog.int8 - (coalesce(within, bound) #>> '{range,from,0}')::pg_catalog.int8 = 1 END), false)";
+
 /// All shards of the database; those of other servers without a look. Sizes are asked for where `sized`.
 pub fn shards(sized: bool) -> Result<Vec<Shard>> {
     let bytes = if sized { BYTES } else { "NULL::pg_catalog.float8" };
     let query = format!(
         "WITH {LOCKED}, s AS (
-             SELECT relation, shard, node, coalesce(bound -> 'range' -> 'to' = 'null', false) AS newest FROM foreshard._shards
-             UNION ALL SELECT t.relation, t.relation, 'default', false FROM foreshard._tables t
+             SELECT relation, shard, node, coalesce(bound -> 'range' -> 'to' = 'null', false) AS newest, {SINGLE} AS single FROM foreshard._shards
+             UNION ALL SELECT t.relation, t.relation, 'default', false, false FROM foreshard._tables t
                  WHERE NOT EXISTS (SELECT FROM foreshard._shards k WHERE k.relation = t.relation))
          SELECT s.relation::pg_catalog.oid, c.oid, s.node, r.relowner, f.srvname::pg_catalog.text,
                 coalesce((SELECT o.option_value FROM pg_catalog.pg_options_to_table(t.ftoptions) o WHERE o.option_name = 'schema_name'), n.nspname)::pg_catalog.text,
                 coalesce((SELECT o.option_value FROM pg_catalog.pg_options_to_table(t.ftoptions) o WHERE o.option_name = 'table_name'), c.relname)::pg_catalog.text,
-                CASE WHEN t.ftrelid IS NULL THEN {bytes} END, c.relname::pg_catalog.text, s.newest, {COUNTED}
+                CASE WHEN t.ftrelid IS NULL THEN {bytes} END, c.relname::pg_catalog.text, s.newest, s.single, {COUNTED}
          FROM s JOIN pg_catalog.pg_class c ON c.oid = s.shard JOIN pg_catalog.pg_class r ON r.oid = s.relation
          JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
          LEFT JOIN pg_catalog.pg_foreign_table t ON t.ftrelid = c.oid LEFT JOIN pg_catalog.pg_foreign_server f ON f.oid = t.ftserver
@@ -97,17 +106,20 @@ pub fn shards(sized: bool) -> Result<Vec<Shard>> {
                 None => None,
             };
             let mut numbers = Vec::with_capacity(NUMBERS);
-            for column in 11..11 + NUMBERS {
+            for column in 12..12 + NUMBERS {
                 numbers.push(row.get::<f64>(column)?.unwrap_or_default());
             }
             let look = if away.is_none() { Look::of(&numbers, row.get(8)?) } else { None };
             let name = row.get(9)?.unwrap_or_default();
             let newest = row.get(10)?.unwrap_or(false);
+            let single_value = row.get(11)?.unwrap_or(false);
             found.push(Shard {
                 relation,
                 shard,
                 name,
                 newest,
+                single_value,
+                hottest_value: None,
                 node: row.get(3)?.unwrap_or_default(),
                 owner,
                 away,

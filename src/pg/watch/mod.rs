@@ -8,6 +8,7 @@ mod act;
 mod ahead;
 mod fail_over;
 mod judge;
+mod keys;
 mod measure;
 mod nodes;
 pub mod policy;
@@ -110,6 +111,8 @@ impl Watch {
         let nodes = super::nodes::registered()?;
         let idle = nodes::without_shards(&nodes, &shards);
         let asked = self.remote.look(&mut shards, &idle, sized)?;
+        let watched = self.looked.map_or(0.0, |then| then.elapsed().as_secs_f64());
+        keys::look(&mut shards, watched)?;
         let counted = self.statements.look(&shards)?;
         Ok(Seen { shards, nodes, asked, counted })
     }

@@ -16,5 +16,6 @@ pub use monitor::{start, start_at_commit};
 pub fn register() {
     if process::is_preloading() {
         launcher::register();
+        super::sample::register();
     }
 }
