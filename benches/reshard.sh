@@ -6,6 +6,7 @@
 #   by hand      the same in one transaction: CREATE TABLE, INSERT … SELECT, DETACH, ATTACH
 # Printed are for each the longest transaction, the transactions per second while it is under way, how long it takes, and errors of clients. The last
 # lines are medians and a ratio.
+#   WHAT="job unpaced none"   names these; unpaced is a job with foreshard.copy_share = 1
 #   RUNS=3 ROWS=1000000 LEAD=4 benches/reshard.sh
 # Install with PROFILE=release first.
 . "$(dirname -- "${BASH_SOURCE[0]}")/../scripts/cluster.sh"
@@ -49,10 +50,11 @@ hand() {
         ALTER TABLE accounts ATTACH PARTITION a FOR VALUES WITH (MODULUS 8, REMAINDER 0);
         ALTER TABLE accounts ATTACH PARTITION b FOR VALUES WITH (MODULUS 8, REMAINDER 4); DROP TABLE accounts_s0000; COMMIT"
 }
+unpaced() { job 1; }
 job() {
     local job
-    job=$(sql "SELECT foreshard.split_shard('accounts_s0000')")
+    job=$(sql "SET foreshard.copy_share = ${1:-0.5}; SELECT foreshard.split_shard('accounts_s0000')")
     [ "$(sql "SELECT foreshard.wait_job($job)")" = "done" ]
     sql "SELECT format('# longest lock %s ms, %s attempts', round(longest_lock_ms), attempts) FROM foreshard.jobs WHERE job_id = $job" >&2
 }
-rounds "$runs" job none hand
+rounds "$runs" ${WHAT:-job none hand}

@@ -20,6 +20,7 @@ enum AutoReshard {
 static AUTO_FAIL_OVER: GucSetting<i32> = GucSetting::<i32>::new(0);
 static AUTO_RESHARD: GucSetting<AutoReshard> = GucSetting::<AutoReshard>::new(AutoReshard::Advise);
 static LOAD_RETENTION: GucSetting<i32> = GucSetting::<i32>::new(28 * 24 * 60);
+static COPY_SHARE: GucSetting<f64> = GucSetting::<f64>::new(0.5);
 static MONITOR_INTERVAL: GucSetting<i32> = GucSetting::<i32>::new(10);
 static KEEP_OLD_SHARDS: GucSetting<i32> = GucSetting::<i32>::new(0);
 static LOAD_THREADS: GucSetting<i32> = GucSetting::<i32>::new(AS_MANY_AS_CPUS);
@@ -58,6 +59,16 @@ pub fn register() {
         c"off: it decides nothing. advise: it says what it would do, as SQL to run. on: it does that, within the guard rails of each table's policy.",
         &AUTO_RESHARD,
         GucContext::Sighup,
+        GucFlags::default(),
+    );
+    GucRegistry::define_float_guc(
+        c"foreshard.copy_share",
+        c"Part of the time in which a job copies rows while others are at work.",
+        c"It pauses for the rest. 1 for no pauses, as where nobody else is at work in the database.",
+        &COPY_SHARE,
+        0.01,
+        1.0,
+        GucContext::Userset,
         GucFlags::default(),
     );
     GucRegistry::define_int_guc(
@@ -208,6 +219,11 @@ pub fn load_retention() -> i64 {
 /// Seconds for which replaced shards are kept.
 pub fn keep_old_shards() -> u32 {
     u32::try_from(KEEP_OLD_SHARDS.get()).unwrap_or(0)
+}
+
+/// Of a job's time, while others are at work.
+pub fn copy_share() -> f64 {
+    COPY_SHARE.get()
 }
 
 pub fn max_lock_ms() -> u32 {

@@ -1,17 +1,20 @@
-//! The rows: copied from a snapshot, brought up to date with what was logged since, and compared.
+//! The rows: copied portion by portion, brought up to date with what was logged since, and compared.
 //!
 //! All of it works by snapshots. A round reads the log and the old shards under one snapshot, puts the present rows of all logged keys
 //! into the new shards, and empties the log of what it saw. So after each round the new shards are exactly what the old ones were in that
 //! snapshot, whatever order changes came in, and no unique key can stand in the way of a state that the old shards were in.
 
 use super::build::{SENTINEL, name_of};
-use super::task::Task;
+use super::task::{Old, Task};
 use crate::pg::error::Result;
 use crate::pg::ffi::{quote_ident, quote_table};
 use crate::pg::load;
 use foreshard_core::backup::checksum::Checksum;
 use foreshard_core::model::Problem;
 use pgrx::prelude::*;
+
+/// Blocks that are copied at once: a megabyte takes some hundredths of a second, for which nothing is cleaned up of what others leave behind.
+const PORTION: usize = 128;
 
 /// What a round did.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,11 +34,61 @@ fn quoted(columns: &[String]) -> String {
     columns.iter().map(|c| quote_ident(c)).collect::<Vec<_>>().join(", ")
 }
 
-/// All rows, under the transaction's snapshot; what was logged before it is not needed.
-pub fn copy(task: &Task) -> Result<u64> {
-    remember(task)?;
+/// A portion of the rows of a shard: so many blocks, the last one open.
+#[derive(Debug, Clone)]
+pub struct Portion {
+    old: Old,
+    first: i64,
+    end: Option<i64>,
+}
+
+/// Before the first portion: nothing is copied, and what is logged from now on counts.
+pub fn begin_copy(task: &Task) -> Result<Vec<Portion>> {
+    renew(task)?;
+    empty(task)?;
+    let mut portions = Vec::new();
+    for old in &task.old {
+        let blocks = blocks(old)?;
+        let firsts = (0..blocks.max(1)).step_by(PORTION);
+        portions.extend(firsts.map(|first| {
+            let end = Some(first + PORTION as i64).filter(|end| *end < blocks);
+            Portion { old: old.clone(), first, end }
+        }));
+    }
+    Ok(portions)
+}
+
+fn blocks(old: &Old) -> Result<i64> {
+    let found: Option<i64> = Spi::get_one_with_args(
+        "SELECT pg_catalog.pg_relation_size($1::pg_catalog.regclass) / pg_catalog.current_setting('block_size')::pg_catalog.int8",
+        &[old.relation().into()],
+    )?;
+    Ok(found.unwrap_or(0))
+}
+
+/// The rows of a portion, each under a snapshot of its own: a row that goes from one to another meanwhile is copied twice, or not at all, and
+/// logged. The round that follows makes all one.
+pub fn copy_portion(task: &Task, portion: &Portion) -> Result<u64> {
+    let columns = quoted(&task.columns);
+    let end = portion.end.map_or_else(String::new, |end| format!(" AND ctid < '({end},0)'"));
+    run(&format!(
+        "INSERT INTO {} ({columns}) OVERRIDING SYSTEM VALUE SELECT {columns} FROM ONLY {} WHERE ctid >= '({},0)'{end}",
+        quote_table(&task.shell),
+        quote_table(&name_of(&portion.old)?),
+        portion.first
+    ))
+}
+
+/// What was logged until now is not needed.
+fn empty(task: &Task) -> Result<()> {
     Spi::run(&format!("TRUNCATE {}", quote_table(&task.shell)))?;
     clear(task)?;
+    Ok(())
+}
+
+/// All rows at once, under the transaction's snapshot.
+fn copy(task: &Task) -> Result<u64> {
+    empty(task)?;
     let columns = quoted(&task.columns);
     let mut rows = 0;
     for old in &task.old {
@@ -59,7 +112,7 @@ fn remember(task: &Task) -> Result<()> {
 pub const FORGOTTEN: &str = "FS001";
 
 /// Begins a log that a crash has emptied again.
-pub fn renew(task: &Task) -> Result<()> {
+fn renew(task: &Task) -> Result<()> {
     if remember(task).is_err() {
         Spi::run(&format!("INSERT INTO {} (mark) VALUES ('{SENTINEL}')", quote_table(&task.log)))?;
     }

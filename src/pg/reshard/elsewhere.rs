@@ -74,6 +74,7 @@ pub fn plan(
         keep: config.keep.unwrap_or_else(settings::keep_old_shards),
         verify: config.verify.unwrap_or(true),
         max_lock_ms: settings::max_lock_ms(),
+        copy_share: settings::copy_share(),
         away: Some(Away {
             from: link.from,
             to: link.to,

@@ -10,6 +10,7 @@ mod build;
 mod control;
 mod elsewhere;
 mod facts;
+mod pace;
 mod proof;
 mod records;
 mod request;

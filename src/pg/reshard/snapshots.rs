@@ -62,6 +62,16 @@ pub fn outlive(mut old: BTreeSet<Running>) -> Result<Duration> {
     }
 }
 
+/// Somebody else is at work, those apart who wait for a job.
+pub fn others() -> Result<bool> {
+    let found = holders();
+    if found.is_empty() {
+        return Ok(false);
+    }
+    let waiting = waiting()?;
+    Ok(found.iter().any(|transaction| !waiting.contains(transaction)))
+}
+
 /// Those who wait for a job.
 fn waiting() -> Result<Vec<Running>> {
     Ok(Spi::get_one_with_args(

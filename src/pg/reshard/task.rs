@@ -97,6 +97,9 @@ pub struct Task {
     pub verify: bool,
     /// Longest time for which others may have to wait, as it was set for whoever began the job.
     pub max_lock_ms: u32,
+    /// Part of the time in which it copies rows while others are at work.
+    #[serde(default = "all")]
+    pub copy_share: f64,
     /// A move between other servers.
     #[serde(default)]
     pub away: Option<Away>,
@@ -119,6 +122,10 @@ impl Away {
         let (from, to) = (self.from.clone(), self.to.clone());
         Link { name: self.link.clone(), from, to, tables: vec![self.there.clone()] }
     }
+}
+
+fn all() -> f64 {
+    1.0
 }
 
 impl Task {

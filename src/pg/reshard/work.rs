@@ -4,6 +4,7 @@
 //! switch has not happened. An order to end the process leaves all as it is: whoever starts the job again goes on.
 
 use super::elsewhere::{self, Pair};
+use super::pace::Pace;
 use super::records::{self, Record};
 use super::task::{Away, Task};
 use super::transaction::{acting_as, look, pause, show, transaction};
@@ -176,9 +177,9 @@ fn one(place: &Place<'_>, task: &Task) -> Result<Option<Step>> {
             })
         })?,
         Step::Copy => {
-            transaction(Isolation::ReadCommitted, |_| acting_as(task.owner, || apply::renew(task)))?;
+            let rows = copy(task)?;
             place.step(Isolation::RepeatableRead, next, |_| {
-                let rows = acting_as(task.owner, || apply::copy(task))?;
+                acting_as(task.owner, || apply::round(task))?;
                 records::copied(place.job, place.number, rows)
             })?;
         }
@@ -187,6 +188,19 @@ fn one(place: &Place<'_>, task: &Task) -> Result<Option<Step>> {
         Step::Drop => return Ok(None),
     }
     Ok(Some(next))
+}
+
+/// All rows, in many transactions: a snapshot that lasts keeps the server from cleaning up, in tables that have nothing to do with it too.
+fn copy(task: &Task) -> Result<u64> {
+    let begin = || acting_as(task.owner, || apply::begin_copy(task));
+    let portions = transaction(Isolation::ReadCommitted, |_| begin())?;
+    let (mut pace, mut rows) = (Pace::begin(task.copy_share), 0);
+    for portion in &portions {
+        rows +=
+            transaction(Isolation::ReadCommitted, |_| acting_as(task.owner, || apply::copy_portion(task, portion)))?;
+        pace.rest()?;
+    }
+    Ok(rows)
 }
 
 /// A step of a move between other servers. Nothing but the switch waits for a node in a transaction.
