@@ -50,6 +50,11 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'drain_node_wrapper';
 COMMENT ON FUNCTION foreshard.drain_node(pg_catalog.text, pg_catalog.jsonb) IS
     'sets a node inactive, and begins to move its shards to the other ones; gives the number of the job, NULL where it has none';
 
+CREATE FUNCTION foreshard.undo_job(job_id pg_catalog.int8, config pg_catalog.jsonb DEFAULT '{}') RETURNS pg_catalog.int8
+LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'undo_job_wrapper';
+COMMENT ON FUNCTION foreshard.undo_job(pg_catalog.int8, pg_catalog.jsonb) IS
+    'begins to make of the shards that a job has made what they were made from, with all that was written since; gives the number of the job that does it';
+
 CREATE FUNCTION foreshard.wait_job(job_id pg_catalog.int8, timeout pg_catalog.interval DEFAULT NULL) RETURNS pg_catalog.text
 LANGUAGE c VOLATILE PARALLEL UNSAFE AS 'MODULE_PATHNAME', 'wait_job_wrapper';
 COMMENT ON FUNCTION foreshard.wait_job(pg_catalog.int8, pg_catalog.interval) IS

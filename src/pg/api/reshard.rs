@@ -1,4 +1,4 @@
-//! foreshard.split_shard, merge_shards, move_shard, isolate_value, rebalance, drain_node; wait_job, resume_job, _resume_jobs.
+//! foreshard.split_shard, merge_shards, move_shard, isolate_value, rebalance, drain_node, undo_job; wait_job, resume_job, _resume_jobs.
 
 use crate::pg::error::{Error, Result};
 use crate::pg::ffi::{Session, current_role};
@@ -71,6 +71,13 @@ fn rebalance(relation: Option<pg_sys::Oid>, config: Option<JsonB>) -> Option<i64
 #[pg_extern(sql = false)]
 fn drain_node(name: Option<&str>, config: Option<JsonB>) -> Option<i64> {
     begin("draining a node", config, |document| reshard::drain(name.ok_or_else(|| missing("a node's name"))?, document))
+}
+
+#[pg_extern(sql = false)]
+fn undo_job(job_id: Option<i64>, config: Option<JsonB>) -> Option<i64> {
+    begin("undoing a job", config, |document| {
+        reshard::undo(job_id.ok_or_else(|| missing("job_id"))?, document).map(Some)
+    })
 }
 
 #[pg_extern(sql = false)]

@@ -272,6 +272,14 @@ pub fn drop_tools(task: &Task) -> Result<()> {
 }
 
 pub fn drop_old(task: &Task) -> Result<()> {
+    // Its leaves go with it.
+    if let Some(part) = &task.dissolved {
+        let oid = pg_sys::Oid::from(part.oid);
+        if catalog::name_of(oid)?.as_ref() == Some(&part.name) && !is_partition(oid)? {
+            Spi::run(&format!("DROP TABLE {}", quote_table(&part.name)))?;
+        }
+        return Ok(());
+    }
     for old in &task.old {
         // A number may belong to another table one day.
         if catalog::name_of(old.relation())?.as_ref() == Some(&old.name) && !is_partition(old.relation())? {

@@ -66,6 +66,7 @@ pub fn plan(
         old: vec![shard.old()],
         new: Vec::new(),
         part: None,
+        dissolved: None,
         shell: working_name(&subject.table, "shell", job, number),
         log: working_name(&subject.table, "log", job, number),
         key: Vec::new(),

@@ -8,6 +8,7 @@
 mod apply;
 mod build;
 mod control;
+mod dissolve;
 mod elsewhere;
 mod facts;
 mod pace;
@@ -20,9 +21,11 @@ mod subject;
 mod switch;
 mod task;
 mod transaction;
+mod undo;
 mod work;
 
 pub use control::{cancel, is_job, resume, resume_all, wait};
 pub use request::{isolate, merge, move_to, split};
 pub use several::{drain, rebalance};
+pub use undo::undo;
 pub use work::work;

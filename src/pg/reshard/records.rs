@@ -48,6 +48,39 @@ pub fn add(job: i64, tasks: &[(Task, i64)]) -> Result<()> {
     Ok(())
 }
 
+/// The tasks of a job that have switched.
+///
+/// # Errors
+/// 42704 for no such job, 55006 while it runs, 0A000 for what cannot be read.
+pub fn done(job: i64) -> Result<Vec<Task>> {
+    Spi::connect(|client| {
+        let query = "SELECT j.state, r.task, r.step IN ('drop', 'done') FROM foreshard._jobs j LEFT JOIN foreshard._reshards r ON r.job_id = j.id
+             WHERE j.id = $1 ORDER BY r.number";
+        let rows = client.select(query, None, &[job.into()])?;
+        let mut found = Vec::new();
+        let mut known = false;
+        for row in rows {
+            known = true;
+            if row.get::<String>(1)?.as_deref() == Some("running") {
+                return Err(Problem::new("55006", format!("job {job} is running"))
+                    .hint(format!("SELECT foreshard.cancel_job({job}); undoes what it has made until its switch."))
+                    .into());
+            }
+            let Some(JsonB(task)) = row.get::<JsonB>(2)? else { continue };
+            if row.get(3)? == Some(true) {
+                let unreadable = || Problem::new("0A000", format!("job {job} was written by another version"));
+                found.push(serde_json::from_value(task).map_err(|_| unreadable())?);
+            }
+        }
+        match known {
+            true => Ok(found),
+            false => Err(Problem::new("42704", format!("job {job} does not exist"))
+                .hint("SELECT * FROM foreshard.jobs lists them.")
+                .into()),
+        }
+    })
+}
+
 fn document(task: &Task) -> JsonB {
     JsonB(serde_json::to_value(task).unwrap_or_default())
 }

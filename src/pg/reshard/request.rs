@@ -1,8 +1,8 @@
 //! What the functions that change a table's shape do before the work begins: find, check, plan, write down.
 
-use super::records;
 use super::subject::{Judged, Shard, Subject, judge, of_shard, of_table};
 use super::task::{Kind, New, Part, Task, working_name};
+use super::{dissolve, records};
 use crate::pg::create::shard_name;
 use crate::pg::error::Result;
 use crate::pg::ffi::{quote_ident, quote_table};
@@ -75,10 +75,13 @@ pub fn merge(shards: &[pg_sys::Oid], document: &Value) -> Result<i64> {
     }
     let subject = subject.ok_or_else(|| Problem::new("22023", "merging takes two shards or more"))?;
     let places: Vec<Bound> = found.iter().map(|s| s.place().clone()).collect();
-    let piece = steps::merge(&places)?;
     let names: Vec<String> = found.iter().map(|s| quote_table(&s.name)).collect();
     let message = format!("merging {}", names.join(", "));
-    one(Kind::Merge, &subject, &found, &[piece], &config, &message)
+    if dissolve::is_whole_part(&subject, &found)? {
+        let whole = found.first().map(|s| Piece::from(s.bound.clone()));
+        return one(Kind::Merge, &subject, &found, whole.as_slice(), &config, &message);
+    }
+    one(Kind::Merge, &subject, &found, &[steps::merge(&places)?], &config, &message)
 }
 
 /// Moves a shard to a node.
@@ -152,6 +155,11 @@ fn one(
     let homes = homes(config, shards, pieces.len())?;
     let job = records::begin(kind.name(), &subject.table.to_string(), message)?;
     let task = plan(kind, subject, shards, pieces, config, judged, &homes, (job, 1))?;
+    let task = if kind == Kind::Merge && dissolve::is_whole_part(subject, shards)? {
+        dissolve::dissolving(task, shards)?
+    } else {
+        task
+    };
     records::add(job, &[(task, shards.iter().map(|s| s.bytes).sum())])?;
     Ok(job)
 }
@@ -175,7 +183,7 @@ pub fn free(subject: &Subject) -> Result<()> {
 }
 
 /// The nodes of the new shards.
-fn homes(config: &ReshardConfig, shards: &[Shard], count: usize) -> Result<Vec<Node>> {
+pub fn homes(config: &ReshardConfig, shards: &[Shard], count: usize) -> Result<Vec<Node>> {
     let registered = nodes::registered()?;
     let own = shards.first().map_or(String::new(), |s| s.node.clone());
     let wanted = config.nodes.clone().unwrap_or_else(|| vec![own]);
@@ -277,6 +285,7 @@ pub fn plan(
         old: shards.iter().map(Shard::old).collect(),
         new,
         part,
+        dissolved: None,
         shell: working_name(&subject.table, "shell", job, number),
         log: working_name(&subject.table, "log", job, number),
         key: judged.key,

@@ -119,7 +119,7 @@ fn one(subject: &Subject, shard: &Shard, node: &Node, config: &ReshardConfig, at
 }
 
 /// Tasks that were planned side by side would give the same names to what they make.
-fn number_apart(tasks: &mut [(Task, i64)]) -> Result<()> {
+pub fn number_apart(tasks: &mut [(Task, i64)]) -> Result<()> {
     let mut taken: Vec<(u32, i32)> = Vec::new();
     for (task, _) in tasks {
         for new in &mut task.new {

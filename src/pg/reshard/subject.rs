@@ -44,7 +44,12 @@ impl Shard {
     }
 
     pub fn old(&self) -> Old {
-        Old { oid: self.oid.to_u32(), name: self.name.clone(), node: self.node.clone() }
+        Old {
+            oid: self.oid.to_u32(),
+            name: self.name.clone(),
+            node: self.node.clone(),
+            place: Some(self.place().clone()),
+        }
     }
 }
 

@@ -4,7 +4,7 @@
 //! already has the parent, and is waited for there. Waiting and working have one deadline. Past it all is rolled back, and
 //! tried again later: a switch that takes too long has not happened.
 
-use super::task::Task;
+use super::task::{Old, Task};
 use super::transaction::acting_as;
 use super::{apply, build, facts, proof, records, snapshots};
 use crate::pg::create::bound_clause;
@@ -64,6 +64,10 @@ pub fn attempt(task: &Task, job: i64, number: i32, session: &Session, held: &mut
     session.set("lock_timeout", &format!("{}ms", task.max_lock_ms));
     Spi::run(&format!("LOCK TABLE ONLY {parent} IN ACCESS EXCLUSIVE MODE"))?;
     held.begin();
+    let part = task.dissolved.as_ref().map(|part| quote_table(&part.name));
+    if let Some(part) = &part {
+        Spi::run(&format!("LOCK TABLE ONLY {part} IN ACCESS EXCLUSIVE MODE"))?;
+    }
     for old in &olds {
         Spi::run(&format!("LOCK TABLE ONLY {} IN ACCESS EXCLUSIVE MODE", quote_table(old)))?;
     }
@@ -109,12 +113,19 @@ fn replace(task: &Task, parent: &str, olds: &[foreshard_core::model::TableName])
         Some(old) => facts::outbound(old.relation())?,
         None => Vec::new(),
     };
-    for old in olds {
-        let name = quote_table(old);
-        build::release(&name)?;
-        Spi::run(&format!("ALTER TABLE {parent} DETACH PARTITION {name}"))?;
+    let mut leaving: Vec<(String, pg_sys::Oid)> =
+        olds.iter().map(quote_table).zip(task.old.iter().map(Old::relation)).collect();
+    for (name, _) in &leaving {
+        build::release(name)?;
+    }
+    if let Some(part) = &task.dissolved {
+        leaving = vec![(quote_table(&part.name), pg_sys::Oid::from(part.oid))];
+    }
+    for (name, oid) in &leaving {
         // A row that is kept for a while must not stop whoever deletes what it refers to.
-        for (key, _) in &keys {
+        let own = facts::outbound(*oid)?;
+        Spi::run(&format!("ALTER TABLE {parent} DETACH PARTITION {name}"))?;
+        for (key, _) in &own {
             Spi::run(&format!("ALTER TABLE {name} DROP CONSTRAINT {}", quote_ident(key)))?;
         }
     }

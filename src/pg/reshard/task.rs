@@ -31,6 +31,9 @@ pub struct Old {
     pub oid: u32,
     pub name: TableName,
     pub node: String,
+    /// In the table that it is taken out of.
+    #[serde(default)]
+    pub place: Option<Bound>,
 }
 
 impl Old {
@@ -62,6 +65,13 @@ pub struct Part {
     pub column: String,
 }
 
+/// An inner partition whose leaves the old shards are, and which goes with them.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Dissolved {
+    pub oid: u32,
+    pub name: TableName,
+}
+
 /// A column that identifies rows, with the operator by which its values are equal.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct KeyColumn {
@@ -84,6 +94,8 @@ pub struct Task {
     pub old: Vec<Old>,
     pub new: Vec<New>,
     pub part: Option<Part>,
+    #[serde(default)]
+    pub dissolved: Option<Dissolved>,
     /// A table cut like the parent, whose partitions the new shards are until the switch.
     pub shell: TableName,
     pub log: TableName,
