@@ -74,3 +74,21 @@ for step in $steps; do
         whole "killed at $at"
     done
 done
+
+# An inner partition goes when what was isolated comes back: the server is killed on the way.
+restore_orders '{"query_log": "off", "method": "hash", "shard_key": ["id"], "shard_count": 2}'
+plain=$(shards)
+for at in create:commit copy:commit switch switch:commit drop drop:commit; do
+    isolated=$(sql main "SELECT foreshard.isolate_value('orders', '42')")
+    check "isolated before $at" "done" "$(ended_as "$isolated")"
+    job=$(sql main "SET foreshard.pause_at = '$at'; SELECT foreshard.undo_job($isolated)")
+    wait_until 60 main "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'foreshard job' AND query = 'paused at $at')"
+    ! open "$at" || write
+    kill -KILL "$(sql main "SELECT pid FROM pg_stat_activity WHERE backend_type = 'foreshard job'")"
+    wait_alive
+    check "dissolving killed at $at: every row is there" "$(contents shadow)" "$(contents orders)"
+    write
+    check "dissolving killed at $at: the job is started again" 1 "$(sql main "SELECT foreshard._resume_jobs()")"
+    check "dissolving killed at $at: and comes to its end" "done $plain" "$(ended_as "$job") $(shards)"
+    whole "dissolving killed at $at"
+done

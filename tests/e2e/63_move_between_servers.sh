@@ -39,6 +39,13 @@ check_error "moved: its node refuses a key of another shard, too" '23514.*violat
 check "it is there" "n1 5 n2 7 n3 6" "$(nodes)"
 check "moved: nothing is left on the nodes" "0/0/0/5 0/0/0/7 0/0/0/6" "$(left)"
 
+undo=$(sql main "SELECT foreshard.undo_job($job)")
+check "undone" "done" "$(ended_as "$undo")"
+check "undone: it is back" "n1 6 n2 6 n3 6 0/0/0/6 0/0/0/6 0/0/0/6" "$(nodes) $(left)"
+check "undone: every row is there once" "$(contents shadow)" "$(contents orders)"
+undo=$(sql main "SELECT foreshard.undo_job($undo)")
+check "and there again" "done n1 5 n2 7 n3 6" "$(ended_as "$undo") $(nodes)"
+
 # Killed in the midst of a step, the job goes on with what it has made, which no sweep takes away.
 pause_move() {
     sql main "SET foreshard.pause_at = '$1'; SELECT foreshard.move_shard(min(shard::text)::regclass, 'n3') FROM foreshard.shards WHERE node = 'n1'" >/dev/null

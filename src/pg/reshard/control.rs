@@ -100,7 +100,7 @@ pub fn cancel(job: i64) -> Result<Option<pg_sys::Oid>> {
     if let Some(record) = records::next(job)?.filter(|record| record.step == Step::Drop) {
         return Err(Problem::new("55000", format!("job {job} cannot be undone any more"))
             .detail(format!("The new shards of {} are in use.", record.task.table))
-            .hint("Merge, split or move them back.")
+            .hint(format!("Wait for its end, then: SELECT foreshard.undo_job({job});"))
             .into());
     }
     let worker = worker(job)?;
