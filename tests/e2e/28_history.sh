@@ -65,3 +65,23 @@ for zone in UTC Asia/Kolkata America/New_York; do
     check "a forecast asked for in $zone" "2026-01-03 00:01:00" "$(sql main "SET timezone = '$zone';
         SELECT min(time) AT TIME ZONE 'UTC' FROM foreshard.forecast('ops.local', '{\"horizon\": \"1 hour\"}')" shop | tail -1)"
 done
+
+# A restored table's own name is the name of what the monitor has stored of it. Three weeks of hours are put there: by day 40 statements a second, by night 4;
+# two shards, of which one does three quarters of the work.
+sql main "SET client_min_messages = error; SELECT restore_table('public.watched', 'table:public.sale', '{\"shard_key\": [\"id\"], \"method\": \"hash\", \"shard_count\": 2, \"query_log\": \"off\"}')" shop >/dev/null
+check_error "nothing was stored yet: a relation like any other" '42703.*has no time|22023' main "SELECT foreshard.forecast('public.watched')" shop
+sql main "INSERT INTO foreshard._load SELECT 'watched', s.shard, h, 3600, 3600, 3600 * (0.1 + 0.9 * day) * CASE s.ordinal WHEN 0 THEN 0.75 ELSE 0.25 END, 0, 3600 * (4 + 36 * day), 0, 0, 0, 0, 0, 0, 0, 1000 + n, 0, 1e6 + 1e3 * n, NULL
+        FROM foreshard._shards s, generate_series(1, 21 * 24) n, LATERAL (SELECT date_trunc('hour', now(), 'UTC') - n * interval '1 hour' AS h) AS a,
+        LATERAL (SELECT CASE WHEN extract(hour FROM h AT TIME ZONE 'UTC') BETWEEN 8 AND 19 THEN 1 ELSE 0 END AS day) AS b WHERE s.relation = 'watched'::regclass;
+    INSERT INTO foreshard._statement_load SELECT 'watched', h, 3600, 3600, 3600 * (4 + 36 * day), 3600 * (4 + 36 * day) * 2
+        FROM generate_series(1, 21 * 24) n, LATERAL (SELECT date_trunc('hour', now(), 'UTC') - n * interval '1 hour' AS h) AS a,
+        LATERAL (SELECT CASE WHEN extract(hour FROM h AT TIME ZONE 'UTC') BETWEEN 8 AND 19 THEN 1 ELSE 0 END AS day) AS b" shop
+check "its series" "bytes load mean_ms rate rate x mean_ms rows" "$(sql main "SELECT string_agg(DISTINCT series, ' ' ORDER BY series) FROM foreshard.forecast('public.watched', '{\"horizon\": \"1 day\"}')" shop)"
+check "a day ahead: work by day and by night" "12 1.0|12 0.1" "$(sql main "SELECT string_agg(n || ' ' || e, '|' ORDER BY e DESC) FROM (SELECT round(expected::numeric, 1) AS e, count(*) AS n
+    FROM foreshard.forecast('public.watched', '{\"horizon\": \"1 day\"}') WHERE series = 'load' GROUP BY 1) AS s" shop)"
+check "statements a second" "12 40|12 4" "$(sql main "SELECT string_agg(n || ' ' || e, '|' ORDER BY e DESC) FROM (SELECT round(expected) AS e, count(*) AS n
+    FROM foreshard.forecast('public.watched', '{\"horizon\": \"1 day\"}') WHERE series = 'rate' GROUP BY 1) AS s" shop)"
+id=$(sql main "SET client_min_messages = error; SELECT plan_id FROM foreshard.plan_restore('public.anew', 'table:public.watched', '{\"query_log\": \"off\", \"history\": \"public.watched\"}') WHERE chosen" shop)
+check "restored anew it is planned for that" "40" "$(sql main "SELECT round((s ->> 'peak')::numeric) FROM foreshard._plans, jsonb_array_elements(plan #> '{forecast,series}') AS s WHERE id = $id AND s ->> 'metric' = 'rate'" shop)"
+sql main "CREATE ROLE stranger; GRANT USAGE ON SCHEMA foreshard TO stranger; GRANT EXECUTE ON FUNCTION foreshard.forecast TO stranger; GRANT SELECT ON foreshard.tables TO stranger" shop
+check_error "who may not read the history is told of the table" "42703|42501" main "SET ROLE stranger; SELECT foreshard.forecast('public.watched')" shop

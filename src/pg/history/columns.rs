@@ -23,6 +23,8 @@ type Typed = (String, String);
 #[derive(Debug)]
 pub(super) struct Columns {
     relation: TableName,
+    /// What is read: the relation, or a query in brackets.
+    from: String,
     time: String,
     metrics: Vec<(Metric, String)>,
 }
@@ -34,9 +36,15 @@ impl Columns {
         let time = time_column(name, columns, named.time.as_deref()).map_err(|p| problems.push(p)).ok();
         let metrics = metrics(name, columns, time.as_deref(), &named.metrics, any, &mut problems);
         match time.filter(|_| problems.is_empty()) {
-            Some(time) => Ok(Self { relation: name.clone(), time, metrics }),
+            Some(time) => Ok(Self { relation: name.clone(), from: ffi::quote_table(name), time, metrics }),
             None => Err(problems.into()),
         }
+    }
+
+    /// Of a query that gives a column `time`.
+    pub(super) fn by_query(name: &TableName, query: &str, metrics: &[(Metric, &str)]) -> Self {
+        let metrics = metrics.iter().map(|(metric, column)| (*metric, (*column).to_owned())).collect();
+        Self { relation: name.clone(), from: format!("({query})"), time: "time".to_owned(), metrics }
     }
 
     pub(super) fn fetch(&self) -> Result<LoadHistory> {
@@ -47,7 +55,7 @@ impl Columns {
             "SELECT {}{} FROM {} l WHERE {} ORDER BY {} LIMIT {}",
             unix(&self.time),
             values.collect::<String>(),
-            ffi::quote_table(&self.relation),
+            self.from,
             finite(&self.time),
             places.join(", "),
             MAX_ROWS + 1 // One more shows that there are more.

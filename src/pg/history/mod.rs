@@ -1,8 +1,9 @@
-//! The load history: a relation with a time and loads beside it, or successive copies of pg_stat_statements, read into
+//! The load history: a relation with a time and loads beside it, successive copies of pg_stat_statements, or what the monitor has stored of a table, read into
 //! samples with the caller's rights.
 
 mod columns;
 mod copies;
+mod watched;
 
 use super::error::{Error, Result};
 use super::querylog::came_up;
@@ -81,6 +82,10 @@ impl Kind {
                 .hint("Name a relation with a time and the load at that time, or copies of pg_stat_statements with the time of each.")
                 .into());
         };
+        let unnamed = named.time.is_none() && named.metrics.is_empty();
+        if let Some(columns) = if unnamed { watched::columns(name, any)? } else { None } {
+            return Ok(Self::Columns(columns));
+        }
         let has = |column: &str| columns.iter().any(|(c, _)| c == column);
         let counts = ["query", "calls"].into_iter().all(has) && (has("total_exec_time") || has("total_time"));
         if counts && named.metrics.is_empty() {
