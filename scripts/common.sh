@@ -81,3 +81,16 @@ test_python() {
     fi
     echo "$venv/bin/python"
 }
+
+# Unpacked and not installed: Debian's package would start a service. The path of the program.
+test_exporter() {
+    local dir=${CARGO_TARGET_DIR:-$ROOT/target}/exporter
+    local program=$dir/usr/bin/prometheus-postgres-exporter
+    if [ ! -x "$program" ]; then
+        rm -rf "$dir" && mkdir -p "$dir" || return
+        # Lists of packages that are older than the archive name files that are gone.
+        (cd "$dir" && { quietly apt-get -q download prometheus-postgres-exporter || { quietly as_root apt-get -q update && quietly apt-get -q download prometheus-postgres-exporter; }; } &&
+            quietly dpkg -x ./*.deb .) >&2 || return
+    fi
+    echo "$program"
+}

@@ -16,6 +16,7 @@ extension_sql_file!("../sql/20_functions.sql", name = "functions", requires = ["
 extension_sql_file!("../sql/12_replicas.sql", name = "replicas", requires = ["catalog", "functions"]);
 extension_sql_file!("../sql/15_guards.sql", name = "guards", requires = ["reshard", "replicas", "watch"]);
 extension_sql_file!("../sql/30_views.sql", name = "views", requires = ["functions"]);
+extension_sql_file!("../sql/40_metrics.sql", name = "metrics", requires = ["views"]);
 extension_sql_file!("../sql/90_privileges.sql", name = "privileges", finalize);
 
 /// Called once by each process that loads the library.
