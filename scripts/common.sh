@@ -82,15 +82,14 @@ test_python() {
     echo "$venv/bin/python"
 }
 
-# Unpacked and not installed: Debian's package would start a service. The path of the program.
-test_exporter() {
-    local dir=${CARGO_TARGET_DIR:-$ROOT/target}/exporter
-    local program=$dir/usr/bin/prometheus-postgres-exporter
-    if [ ! -x "$program" ]; then
+# Debian's packages, unpacked and not installed, since they would start services. The directory.
+unpacked() {
+    local dir=${CARGO_TARGET_DIR:-$ROOT/target}/unpacked/$1
+    if [ ! -e "$dir/complete" ]; then
         rm -rf "$dir" && mkdir -p "$dir" || return
         # Lists of packages that are older than the archive name files that are gone.
-        (cd "$dir" && { quietly apt-get -q download prometheus-postgres-exporter || { quietly as_root apt-get -q update && quietly apt-get -q download prometheus-postgres-exporter; }; } &&
-            quietly dpkg -x ./*.deb .) >&2 || return
+        (cd "$dir" && { quietly apt-get -q download "$@" || { quietly as_root apt-get -q update && quietly apt-get -q download "$@"; }; } &&
+            for package in ./*.deb; do quietly dpkg -x "$package" . || exit; done && touch complete) >&2 || return
     fi
-    echo "$program"
+    echo "$dir"
 }

@@ -8,7 +8,7 @@ set -euo pipefail
 packages=(
     build-essential pkg-config ca-certificates sudo
     "postgresql-$PG_MAJOR" "postgresql-server-dev-$PG_MAJOR" libpq-dev
-    "postgresql-$PG_MAJOR-cron" "postgresql-$PG_MAJOR-pg-qualstats" zstd lz4 python3-venv openssl locales iproute2
+    "postgresql-$PG_MAJOR-cron" "postgresql-$PG_MAJOR-pg-qualstats" "postgresql-$PG_MAJOR-pgaudit" zstd lz4 python3-venv openssl locales iproute2
 )
 
 installed() { [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ]; }

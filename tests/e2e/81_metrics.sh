@@ -15,7 +15,7 @@ for _ in $(seq 200); do echo "SELECT v FROM t WHERE id = 7;"; done | on main psq
 wait_until 60 main "SELECT count(*) = 5 AND bool_or(load > 0) FROM foreshard.shards WHERE load IS NOT NULL"
 sql main "INSERT INTO foreshard._decisions (decided_at, relation, verdict, move, outcome, because, before) VALUES (now(), 't', 'healthy', 'none', 'none', 'for a test', '{}')"
 
-exporter=$(test_exporter)
+exporter=$(unpacked prometheus-postgres-exporter)/usr/bin/prometheus-postgres-exporter
 web=$(free_port)
 (eval "$(cluster_env "$work/main")" && DATA_SOURCE_NAME="host=$PGHOST port=$PGPORT user=metrics dbname=postgres sslmode=disable" exec "$exporter" --web.listen-address "127.0.0.1:$web" \
     --disable-default-metrics --disable-settings-metrics --extend.query-path "$contrib/prometheus/queries.yaml") >"$work/exporter.log" 2>&1 &
