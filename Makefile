@@ -11,7 +11,7 @@ export CARGO_PGRX_DISABLE_GC_SECTIONS_WORKAROUND = 1
 export PATH := $(PATH):$(HOME)/.cargo/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help setup build install demo test test-style test-core test-server test-e2e installcheck bench fuzz clean
+.PHONY: help setup build install package demo test test-style test-core test-server test-e2e installcheck bench fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,9 @@ build: ## compile, without installing
 
 install: ## build and install into PG_CONFIG's server (sudo for the copy only)
 	@scripts/install.sh
+
+package: ## build a Debian package (.deb) for PG_MAJOR, in target/package
+	@scripts/package.sh
 
 demo: ## restore a million rows into shards, from nothing, on a scratch server (3 minutes)
 	@demo/run.sh
