@@ -2,7 +2,7 @@
 # Shards on three other servers of this machine: what loading and asking them costs. In each round, one after another:
 #   restore      restore_table into 16 shards on the nodes, from a custom archive: all of it, and the load alone as foreshard.jobs tells;
 #                again from an archive without compression, whose rows are as ready as those of the next:
-#   direct       COPY of ready-cut files into the same shells on all three nodes at once, by hand
+#   direct       COPY of ready-cut files into the same shells on all three nodes at once, by hand; and of such files in binary format
 #   parent       COPY of the first rows through the table here, which postgres_fdw sends one by one before PostgreSQL 16
 # then pgbench of look-ups by key here, against the same on the node itself; and a sum over all rows of the three nodes, against one server
 # that has them all. The last lines are medians and ratios.
@@ -59,17 +59,19 @@ for round in $(seq "$runs"); do
     note restore_seconds "$whole"
     note load_rows_per_second "$(awk -v r="$rows" '{ print r / $1 }' "$work/phase")"
     # The same rows, cut by hand.
-    for node in "${nodes[@]}"; do
-        shell=$(sql $node "SELECT oid::regclass FROM pg_class WHERE relkind = 'p' AND NOT relispartition AND relname <> 'bare'" shards)
-        [ -e "$work/$node.rows" ] || sql $node "COPY (SELECT * FROM $shell) TO STDOUT" shards >"$work/$node.rows"
-        sql $node "SET client_min_messages = error; DROP TABLE IF EXISTS bare; CREATE TABLE bare (LIKE $shell) PARTITION BY HASH (id)" shards
-        sql $node "SELECT format('CREATE TABLE bare_%s PARTITION OF bare %s;', row_number() OVER (), pg_get_expr(c.relpartbound, c.oid)) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = '$shell'::regclass" shards |
-            on $node psql -Xq -d shards
+    for form in text binary; do
+        for node in "${nodes[@]}"; do
+            shell=$(sql $node "SELECT oid::regclass FROM pg_class WHERE relkind = 'p' AND NOT relispartition AND relname <> 'bare'" shards)
+            [ -e "$work/$node.$form" ] || sql $node "COPY (SELECT * FROM $shell) TO STDOUT (FORMAT $form)" shards >"$work/$node.$form"
+            sql $node "SET client_min_messages = error; DROP TABLE IF EXISTS bare; CREATE TABLE bare (LIKE $shell) PARTITION BY HASH (id)" shards
+            sql $node "SELECT format('CREATE TABLE bare_%s PARTITION OF bare %s;', row_number() OVER (), pg_get_expr(c.relpartbound, c.oid)) FROM pg_inherits JOIN pg_class c ON c.oid = inhrelid WHERE inhparent = '$shell'::regclass" shards |
+                on $node psql -Xq -d shards
+        done
+        begun=$(now)
+        for node in "${nodes[@]}"; do on $node psql -Xq -d shards -c "\\copy bare FROM '$work/$node.$form' (FORMAT $form)" & done; wait
+        note direct_${form}_rows_per_second "$(awk -v r="$rows" -v s="$(since "$begun")" 'BEGIN { print r / s }')"
     done
-    begun=$(now)
-    for node in "${nodes[@]}"; do on $node psql -Xq -d shards -c "\\copy bare FROM '$work/$node.rows'" & done; wait
-    note direct_rows_per_second "$(awk -v r="$rows" -v s="$(since "$begun")" 'BEGIN { print r / s }')"
-    [ -e "$work/few" ] || head -n $((few / 3)) "$work"/n?.rows -q >"$work/few"
+    [ -e "$work/few" ] || head -n $((few / 3)) "$work"/n?.text -q >"$work/few"
     sql main "TRUNCATE lines"
     begun=$(now); on main psql -Xq -c "\\copy lines FROM '$work/few'"
     note parent_rows_per_second "$(awk -v r="$(wc -l <"$work/few")" -v s="$(since "$begun")" 'BEGIN { print r / s }')"
@@ -102,5 +104,5 @@ for round in $(seq "$runs"); do
 done
 echo "median of:"
 sort "$work/figures" -k1,1 -k2,2g | awk '{ if ($1 != last && last) show(); last = $1; v[++n] = $2 } function show() { m[last] = n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2; printf "%-28s %12.3f  of %d\n", last, m[last], n; n = 0 }
-    END { show(); printf "load against COPY through the parent %.1f\nload against direct COPY %.2f, without decompression %.2f\nlook-up against the node %.2f, against one server %.2f\nsum against one server %.2f\ngroups against one server %.2f\n",
-        m["load_rows_per_second"] / m["parent_rows_per_second"], m["load_rows_per_second"] / m["direct_rows_per_second"], m["bare_load_rows_per_second"] / m["direct_rows_per_second"], m["lookup_ms_coordinator"] / m["lookup_ms_node"], m["lookup_ms_coordinator"] / m["lookup_ms_one_server"], m["sum_seconds_nodes"] / m["sum_seconds_one_server"], m["groups_seconds_nodes"] / m["groups_seconds_one_server"] }'
+    END { show(); printf "load against COPY through the parent %.1f\nload against direct COPY %.2f, without decompression %.2f; direct binary COPY against direct text COPY %.2f\nlook-up against the node %.2f, against one server %.2f\nsum against one server %.2f\ngroups against one server %.2f\n",
+        m["load_rows_per_second"] / m["parent_rows_per_second"], m["load_rows_per_second"] / m["direct_text_rows_per_second"], m["bare_load_rows_per_second"] / m["direct_text_rows_per_second"], m["direct_binary_rows_per_second"] / m["direct_text_rows_per_second"], m["lookup_ms_coordinator"] / m["lookup_ms_node"], m["lookup_ms_coordinator"] / m["lookup_ms_one_server"], m["sum_seconds_nodes"] / m["sum_seconds_one_server"], m["groups_seconds_nodes"] / m["groups_seconds_one_server"] }'

@@ -27,6 +27,7 @@ mod health_day;
 mod health_keys;
 mod health_moves;
 mod heap;
+mod heap_binary;
 mod interrupts;
 mod joint_corpus;
 mod joint_search;

@@ -27,16 +27,26 @@ pub struct Odd {
 pub struct Report {
     /// All its rows.
     pub rows: u64,
-    /// Of those that went into pages, or away.
+    /// Of those that were understood: they went into pages, or away.
     pub checksum: Checksum,
     pub odd: Odd,
-    /// Rows of shards that live elsewhere, as they stand in the data with their line ends, by the number of the place.
+    /// Rows of shards that live elsewhere in COPY's binary format ([`super::binary`]), by the number of the place; their fields are
+    /// the columns of the table in its order.
     pub away: Vec<Vec<u8>>,
 }
 
 /// Fills the pages of all shards; has one page for each in its hands.
 #[derive(Debug, Clone)]
 pub struct Filler {
+    lines: Lines,
+    pages: Vec<Option<Page>>,
+    /// Of each shard, where its rows are sent instead of being made into pages.
+    places: Vec<Option<u32>>,
+}
+
+/// How rows are understood.
+#[derive(Debug, Clone)]
+struct Lines {
     shape: Shape,
     /// None for a table that is not sharded.
     router: Option<Router>,
@@ -46,16 +56,14 @@ pub struct Filler {
     fields: Vec<usize>,
     reader: RowReader,
     values: Values,
-    pages: Vec<Option<Page>>,
-    /// Of each shard, where its rows are sent instead of being made into pages.
-    places: Vec<Option<u32>>,
 }
 
 impl Filler {
     /// `fields`: which field of a row each column of the shape is; `key`: which columns the router wants.
     pub fn new(shape: Shape, router: Option<Router>, key: Vec<usize>, fields: Vec<usize>, format: RowFormat) -> Self {
         let reader = RowReader::new(format, None);
-        Self { shape, router, key, fields, reader, values: Values::default(), pages: Vec::new(), places: Vec::new() }
+        let lines = Lines { shape, router, key, fields, reader, values: Values::default() };
+        Self { lines, pages: Vec::new(), places: Vec::new() }
     }
 
     /// `places`: the place elsewhere that each shard's rows are sent to, None for those that pages are made of.
@@ -68,55 +76,72 @@ impl Filler {
     /// # Errors
     /// A row that is longer than COPY takes.
     pub fn rows(&mut self, chunk: &[u8], full: &mut impl FnMut(Filled)) -> Result<Report, RowError> {
-        self.each(chunk, full, &mut |_, _, _, _| {})
+        let Self { lines, pages, places } = self;
+        let mut away: Vec<Vec<u8>> = Vec::new();
+        let report = lines.each(chunk, |shard, _, shape, values| {
+            let at = usize::try_from(shard).ok()?;
+            if let Some(place) = places.get(at).copied().flatten() {
+                let place = usize::try_from(place).ok()?;
+                if away.len() <= place {
+                    away.resize_with(place + 1, Vec::new);
+                }
+                let rows = away.get_mut(place)?;
+                let before = rows.len();
+                let sent = shape.send(values, rows);
+                if sent.is_none() {
+                    rows.truncate(before);
+                }
+                return sent;
+            }
+            if shape.length(values) > LONGEST {
+                return None;
+            }
+            if pages.len() <= at {
+                pages.resize(at + 1, None);
+            }
+            let page = pages.get_mut(at)?;
+            if shape.add(values, page.get_or_insert_default()).is_none() {
+                full(Filled { shard, page: page.replace(Page::default())? });
+                shape.add(values, page.as_mut()?)?;
+            }
+            Some(())
+        })?;
+        Ok(Report { away, ..report })
     }
 
-    /// The same; `seen` is told the shard, the number in the chunk and the values of each row that is understood.
+    /// Reads the same, and makes nothing of it; `seen` is told the shard, the number in the chunk and the values of each row that is
+    /// understood.
     ///
     /// # Errors
     /// As [`Self::rows`].
-    pub fn each(
+    pub fn read(&mut self, chunk: &[u8], seen: &mut impl FnMut(u32, u64, &Shape, &Values)) -> Result<Report, RowError> {
+        self.lines.each(chunk, |shard, number, shape, values| {
+            seen(shard, number, shape, values);
+            Some(())
+        })
+    }
+
+    /// The pages that are not full.
+    pub fn finish(self) -> impl Iterator<Item = Filled> {
+        self.pages.into_iter().zip(0..).filter_map(|(page, shard)| Some(Filled { shard, page: page? }))
+    }
+}
+
+impl Lines {
+    /// `take` may give back, by None, a row that was understood.
+    fn each(
         &mut self,
         chunk: &[u8],
-        full: &mut impl FnMut(Filled),
-        seen: &mut impl FnMut(u32, u64, &Shape, &Values),
+        mut take: impl FnMut(u32, u64, &Shape, &Values) -> Option<()>,
     ) -> Result<Report, RowError> {
         let mut report = Report::default();
-        let Self { shape, router, key, fields, reader, values, pages, places } = self;
-        let mut away: Vec<Vec<u8>> = Vec::new();
+        let Self { shape, router, key, fields, reader, values } = self;
         // Line ends of another system: COPY knows what to do with them.
         let foreign = memchr::memchr(b'\r', chunk).is_some();
         reader.push(chunk, |row| {
-            let understood = || {
-                let shard = fill_one(&row, shape, router.as_ref(), key, fields, values).filter(|_| !foreign)?;
-                let at = usize::try_from(shard).ok()?;
-                if let Some(place) = places.get(at).copied().flatten() {
-                    let place = usize::try_from(place).ok()?;
-                    if away.len() <= place {
-                        away.resize_with(place + 1, Vec::new);
-                    }
-                    let rows = away.get_mut(place)?;
-                    rows.extend_from_slice(row.line());
-                    rows.push(b'\n');
-                    seen(shard, report.rows, shape, values);
-                    return Some(values.hash());
-                }
-                if shape.length(values) > LONGEST {
-                    return None;
-                }
-                if pages.len() <= at {
-                    pages.resize(at + 1, None);
-                }
-                let page = pages.get_mut(at)?;
-                if shape.add(values, page.get_or_insert_default()).is_none() {
-                    full(Filled { shard, page: page.replace(Page::default())? });
-                    shape.add(values, page.as_mut()?)?;
-                }
-                seen(shard, report.rows, shape, values);
-                Some(values.hash())
-            };
-            match { understood }() {
-                Some(hash) => report.checksum.add(hash),
+            let shard = fill_one(&row, shape, router.as_ref(), key, fields, values).filter(|_| !foreign);
+            match shard.and_then(|shard| take(shard, report.rows, shape, values)) {
+                Some(()) => report.checksum.add(values.hash()),
                 None => {
                     report.odd.lines.extend_from_slice(row.line());
                     report.odd.lines.push(b'\n');
@@ -125,13 +150,7 @@ impl Filler {
             }
             report.rows += 1;
         })?;
-        report.away = away;
         Ok(report)
-    }
-
-    /// The pages that are not full.
-    pub fn finish(self) -> impl Iterator<Item = Filled> {
-        self.pages.into_iter().zip(0..).filter_map(|(page, shard)| Some(Filled { shard, page: page? }))
     }
 }
 

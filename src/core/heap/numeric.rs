@@ -16,6 +16,11 @@ const SHORT_NEGATIVE_WEIGHT: u16 = 0x0040;
 const SHORT_WEIGHT: u16 = 0x003F;
 /// Mark of the long header.
 const LONG_NEGATIVE: u16 = 0x4000;
+const LONG_SCALE: u16 = 0x3FFF;
+/// Both bits: infinity, or not a number.
+const SPECIAL: u16 = 0xC000;
+/// NUMERIC_NEG, by which a negative value is told when it travels.
+const SENT_NEGATIVE: u16 = 0x4000;
 
 /// Appends the stored form of a plain decimal literal. `limits`: digits in all and behind the point. None where the server would round,
 /// for the special values, and for what is no such literal.
@@ -68,6 +73,30 @@ pub(super) fn encode(text: &[u8], limits: Option<(u32, u32)>, out: &mut Vec<u8>)
         out.extend(i16::try_from(weight).ok()?.to_le_bytes());
     }
     stored.iter().for_each(|d| out.extend(d.to_le_bytes()));
+    Some(())
+}
+
+/// Appends the form in which `numeric_send` has a stored value: the number of digits, weight, sign, scale, and the digits. None for the
+/// special values, which [`encode`] does not make.
+pub(super) fn send(stored: &[u8], out: &mut Vec<u8>) -> Option<()> {
+    let (words, []) = stored.as_chunks::<2>() else { return None };
+    let mut words = words.iter().map(|word| u16::from_le_bytes(*word));
+    let header = words.next()?;
+    let (sign, scale, weight) = if header & SPECIAL == SPECIAL {
+        return None;
+    } else if header & SHORT != 0 {
+        // A negative weight has all bits above it.
+        let above = if header & SHORT_NEGATIVE_WEIGHT != 0 { !SHORT_WEIGHT } else { 0 };
+        let scale = header >> SHORT_SCALE_SHIFT & SHORT_MAX_SCALE as u16;
+        (header & SHORT_NEGATIVE, scale, above | header & SHORT_WEIGHT)
+    } else {
+        (header & LONG_NEGATIVE, header & LONG_SCALE, words.next()?)
+    };
+    let sign = if sign == 0 { 0 } else { SENT_NEGATIVE };
+    let count = u16::try_from(words.len()).ok()?;
+    for word in [count, weight, sign, scale].into_iter().chain(words) {
+        out.extend(word.to_be_bytes());
+    }
     Some(())
 }
 

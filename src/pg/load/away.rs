@@ -167,7 +167,7 @@ fn sum(filler: &mut Filler, rows: &[u8], chunk: u64, draws: &[Option<Draw>]) -> 
     let mut of_shards: Vec<(u64, Vec<Row>)> = draws.iter().map(|_| (0, Vec::new())).collect();
     let mut scratch = Vec::new();
     let report = filler
-        .each(rows, &mut |_| {}, &mut |shard, number, shape, values| {
+        .read(rows, &mut |shard, number, shape, values| {
             let Ok(at) = usize::try_from(shard) else { return };
             let (Some(draw), Some((rows, drawn))) = (draws.get(at), of_shards.get_mut(at)) else { return };
             *rows += 1;

@@ -63,7 +63,7 @@ pub struct Portion {
 pub trait Others {
     /// Rows that the threads do not understand, numbered from 1 in the whole section.
     fn odd(&mut self, rows: Odd) -> Result<()>;
-    /// Rows of shards that live elsewhere.
+    /// Rows of shards that live elsewhere, in COPY's binary format.
     fn away(&mut self, place: u32, rows: &[u8]) -> Result<()>;
 }
 

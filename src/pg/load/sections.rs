@@ -10,7 +10,7 @@ use super::send::Sender;
 use super::shape::{Routing, Target};
 use crate::pg::archive::{Data, Section, SequenceState};
 use crate::pg::error::{Result, is_outside};
-use crate::pg::remote::Staging;
+use crate::pg::remote::{Form, Staging};
 use crate::pg::{ffi, progress};
 use foreshard_core::backup::checksum::Checksum;
 use foreshard_core::heap::Odd;
@@ -81,8 +81,8 @@ pub fn load(
         }
         data.skip(reached.in_section.0)?;
         if let Some(staging) = &mut to.staging {
-            let all = || to.columns.iter().map(|c| c.name.clone()).collect::<Vec<_>>();
-            staging.begin_copy(&section.columns.clone().unwrap_or_else(all))?;
+            let all: Vec<String> = to.columns.iter().map(|c| c.name.clone()).collect();
+            staging.begin_copy(section.columns.as_deref().unwrap_or(&all), &all)?;
         }
         let mut ended = false;
         while !ended {
@@ -191,6 +191,6 @@ impl Others for Rest<'_, '_> {
     }
 
     fn away(&mut self, place: u32, rows: &[u8]) -> Result<()> {
-        self.to.staging.as_mut().map_or(Ok(()), |staging| staging.put(place, rows))
+        self.to.staging.as_mut().map_or(Ok(()), |staging| staging.put(place, Form::Binary, rows))
     }
 }

@@ -11,7 +11,7 @@ use super::shape::Routing;
 use crate::pg::archive::{Data, Section};
 use crate::pg::error::Result;
 use crate::pg::progress;
-use crate::pg::remote::Staging;
+use crate::pg::remote::{Form, Staging};
 use foreshard_core::backup::checksum::{Checksum, RowHasher};
 use foreshard_core::backup::rows::{Row, write_row};
 use foreshard_core::model::{Problem, TableName};
@@ -69,7 +69,7 @@ impl Sender<'_> {
                     .into());
             }
             for (place, rows) in (0..).zip(&mut batch.away) {
-                self.staging.put(place, rows)?;
+                self.staging.put(place, Form::Text, rows)?;
                 rows.clear();
             }
             if more {

@@ -2,6 +2,7 @@
 
 mod described;
 pub mod digest;
+mod feed;
 pub mod fit;
 pub mod held;
 mod leftovers;
@@ -16,6 +17,7 @@ mod staging;
 pub mod standbys;
 
 pub use described::{describe, drop_shard, make};
+pub use feed::Form;
 pub use leftovers::{Swept, drop_schema, drop_unused_links, sweep_unused, take_back};
 pub use libpq::{Answer, Connection, Opening, Took, session};
 pub use names::{Names, schema};

@@ -6,6 +6,7 @@
 //! whoever connects to the node next finds that it failed ([`super::leftovers`]).
 
 use super::digest::{self, Digest};
+use super::feed::{Copies, Feed, Form};
 use super::fit::{self, Needs};
 use super::held;
 use super::leftovers::sweep;
@@ -14,7 +15,6 @@ use super::link::{self, Link};
 use super::model::Model;
 use super::names::Names;
 use super::server::Address;
-use crate::pg::catalog;
 use crate::pg::create::{Blueprint, bound_clause};
 use crate::pg::error::Result;
 use crate::pg::ffi::{quote_ident, quote_literal, quote_table};
@@ -29,6 +29,7 @@ pub struct Node {
     shards: Vec<u32>,
     /// The shards that it has copies of.
     copies: Vec<u32>,
+    feed: Feed,
 }
 
 impl Node {
@@ -50,6 +51,7 @@ pub struct Staging {
     places: Vec<Option<u32>>,
     /// Further copies of each shard.
     copies: u64,
+    takes: Copies,
 }
 
 impl Staging {
@@ -68,7 +70,7 @@ impl Staging {
                     None => {
                         let mut connection = Connection::open(name, &Address::of_server(server)?)?;
                         sweep(&mut connection)?;
-                        nodes.push(Node { connection, shards: Vec::new(), copies: Vec::new() });
+                        nodes.push(Node { connection, shards: Vec::new(), copies: Vec::new(), feed: Feed::default() });
                         nodes.len() - 1
                     }
                 };
@@ -88,8 +90,8 @@ impl Staging {
             places.push(u32::try_from(known).ok());
         }
         let copies = layout.shards.iter().map(|s| s.copies.len() as u64).max().unwrap_or(0);
-        let mut staging =
-            Self { names, model, key: layout.columns().cloned().collect(), nodes, groups, places, copies };
+        let key = layout.columns().cloned().collect();
+        let mut staging = Self { names, model, key, nodes, groups, places, copies, takes: Copies::default() };
         if copies > 0 {
             let links = staging.links()?;
             staging.try_links(&links, synchronous, crate::pg::replica::record::address_for_others)?;
@@ -120,24 +122,18 @@ impl Staging {
         self.nodes.len()
     }
 
-    /// From now on [`Self::put`] takes rows as COPY text, with these columns. Texts mean there what they mean here now: a file of rows
-    /// may have points in time without a zone, or days before months.
-    pub fn begin_copy(&mut self, columns: &[String]) -> Result<()> {
-        let columns: Vec<String> = columns.iter().map(|c| quote_ident(c)).collect();
-        let mut copy = String::new();
-        for (name, _) in TEXTS {
-            copy += &format!("SET LOCAL {name} = {}; ", quote_literal(&catalog::setting(name)?));
-        }
-        copy += &format!("COPY {} ({}) FROM STDIN", quote_table(&self.names.shell), columns.join(", "));
-        all(&mut self.nodes, |_| copy.clone()).map(drop)
+    /// From now on [`Self::put`] takes rows, with the columns that those of each form have.
+    pub fn begin_copy(&mut self, text: &[String], binary: &[String]) -> Result<()> {
+        self.takes = Copies::of(&self.names.shell, text, binary)?;
+        Ok(())
     }
 
     /// Rows of the shards of one place.
-    pub fn put(&mut self, place: u32, rows: &[u8]) -> Result<()> {
+    pub fn put(&mut self, place: u32, form: Form, rows: &[u8]) -> Result<()> {
         let group = usize::try_from(place).ok().and_then(|place| self.groups.get(place)).filter(|_| !rows.is_empty());
         for place in group.into_iter().flatten() {
             if let Some(node) = self.nodes.get_mut(*place) {
-                node.connection.put(rows)?;
+                node.feed.put(&mut node.connection, &self.takes, form, rows)?;
             }
         }
         Ok(())
@@ -145,7 +141,7 @@ impl Staging {
 
     /// How many rows the nodes took since [`Self::begin_copy`], copies apart.
     pub fn end_copy(&mut self) -> Result<u64> {
-        let rows = self.nodes.iter_mut().map(|node| node.connection.end()).sum::<Result<u64>>()?;
+        let rows = self.nodes.iter_mut().map(|node| node.feed.end(&mut node.connection)).sum::<Result<u64>>()?;
         let each = self.copies + 1;
         match rows % each {
             0 => Ok(rows / each),
