@@ -47,6 +47,7 @@ mod plan_wrapper;
 mod planner_world;
 mod route_golden;
 mod route_router;
+mod security;
 mod statistics;
 mod steps;
 mod transactions;
