@@ -10,5 +10,6 @@ GRANT USAGE ON SCHEMA foreshard TO pg_monitor;
 GRANT SELECT ON foreshard.nodes, foreshard.jobs, foreshard.tables, foreshard.shards TO pg_monitor;
 GRANT SELECT ON foreshard.load_history, foreshard.health, foreshard.decisions, foreshard.node_states, foreshard.hot_values, foreshard.sampled_keys TO pg_monitor;
 GRANT SELECT ON foreshard.shard_metrics, foreshard.table_metrics, foreshard.health_metrics, foreshard.node_metrics, foreshard.job_metrics, foreshard.decision_metrics TO pg_monitor;
+GRANT EXECUTE ON FUNCTION foreshard.heatmap(pg_catalog.regclass) TO pg_monitor;
 -- Views call them.
 GRANT EXECUTE ON FUNCTION foreshard._running(), foreshard._shows_values(pg_catalog.oid), foreshard._sampled_keys(), foreshard._hot_values() TO pg_monitor;

@@ -12,6 +12,7 @@ mod pg;
 extension_sql_file!("../sql/10_catalog.sql", name = "catalog", bootstrap);
 extension_sql_file!("../sql/13_reshard.sql", name = "reshard", requires = ["catalog"]);
 extension_sql_file!("../sql/14_watch.sql", name = "watch", requires = ["catalog"]);
+extension_sql_file!("../sql/16_report.sql", name = "report", requires = ["watch"]);
 extension_sql_file!("../sql/20_functions.sql", name = "functions", requires = ["catalog", "reshard", "watch"]);
 extension_sql_file!("../sql/12_replicas.sql", name = "replicas", requires = ["catalog", "functions"]);
 extension_sql_file!("../sql/15_guards.sql", name = "guards", requires = ["reshard", "replicas", "watch"]);

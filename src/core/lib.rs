@@ -8,7 +8,7 @@
 //! [`model`] (the nouns), [`backup`] (bytes to rows and statistics), [`workload`] (statements to access patterns),
 //! [`key`] (candidates), [`forecast`] (load to come), [`capacity`] (what nodes bear), [`health`] (what a watched load means), [`count`] (number of shards),
 //! [`route`] (which row goes where), [`heap`] (rows as they are stored), [`statistics`] (what ANALYZE stores of them), [`place`] (which shard goes where), [`plan`]
-//! (all of it together, explained) and [`steps`] (how the shape of a table changes later).
+//! (all of it together, explained), [`steps`] (how the shape of a table changes later) and [`report`] (pictures of it).
 #![forbid(unsafe_code)]
 
 pub mod backup;
@@ -22,6 +22,7 @@ pub mod key;
 pub mod model;
 pub mod place;
 pub mod plan;
+pub mod report;
 pub mod route;
 pub mod statistics;
 pub mod steps;

@@ -26,6 +26,7 @@ pub mod querylog;
 pub mod remote;
 pub mod replay;
 mod replica;
+mod report;
 mod request;
 mod reshard;
 mod restore;

@@ -60,6 +60,7 @@ fn rooms_import_only_the_rooms_below_them() {
         ("heap", &["model", "backup", "route"]),
         ("btree", &["heap", "route"]),
         ("statistics", &["heap", "route"]),
+        ("report", &["model"]),
         ("steps", &["model"]),
         ("plan", &["model", "key", "capacity", "count", "place", "route"]),
         ("lib", &[]),

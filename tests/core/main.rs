@@ -45,6 +45,7 @@ mod plan_tpcc;
 mod plan_traps;
 mod plan_wrapper;
 mod planner_world;
+mod report;
 mod route_golden;
 mod route_router;
 mod security;

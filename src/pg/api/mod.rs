@@ -8,6 +8,7 @@ mod jobs;
 mod nodes;
 mod replay;
 mod replicas;
+mod report;
 mod reshard;
 mod restore;
 mod sample;

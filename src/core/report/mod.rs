@@ -1,0 +1,3 @@
+//! What people look at: pictures of a sharded table, from plain figures. Data in, text out.
+
+pub mod heat;
