@@ -56,13 +56,16 @@ auth_type = any
 pool_mode = transaction
 default_pool_size = 6
 logfile = $work/bouncer/log
+pidfile = $work/bouncer/pid
 ignore_startup_parameters = extra_float_digits
 INI
 sed -i "s|^\* = .*|& user=postgres|" "$work/bouncer/ini"
 chmod -R a+rwX "$work/bouncer"; chmod a+x "$work"
 as_server env LD_LIBRARY_PATH="$bouncer/usr/lib/$(uname -m)-linux-gnu" "$bouncer/usr/sbin/pgbouncer" -q "$work/bouncer/ini" &
 bouncer_pid=$!
-trap 'status=$?; kill $bouncer_pid 2>/dev/null || true; (exit $status); finish' EXIT
+# The process itself, and not only what has started it as another user.
+end_bouncer() { as_root kill "$(cat "$work/bouncer/pid")" 2>/dev/null || true; wait $bouncer_pid 2>/dev/null || true; }
+trap 'status=$?; end_bouncer; (exit $status); finish' EXIT
 behind() { PGHOST=127.0.0.1 PGPORT=$door PGUSER=postgres PGDATABASE=postgres "$@"; }
 for _ in $(seq 100); do ! behind psql -XAtqc "SELECT" >/dev/null 2>&1 || break; sleep 0.1; done
 check "pgbouncer: restored" 6000 "$(behind psql -XAtqc "SET client_min_messages = error" -c "SELECT rows FROM restore_table('public.orders', 'table:public.source', '{\"query_log\": \"off\", \"method\": \"hash\", \"shard_key\": [\"id\"], \"shard_count\": 2}')")"
