@@ -115,6 +115,16 @@ fn a_value_whose_shard_was_replaced_is_told_of_the_new_one() {
 }
 
 #[test]
+fn shards_that_are_gone_are_left_at_once() {
+    let mut load = KeyLoad::EMPTY;
+    (0..3_000).for_each(|_| load.take(&lookup("hot", 1)));
+    load.have_shards(&[2, 3]);
+    assert_eq!(hottest(&load, 1), None);
+    (0..20).for_each(|_| load.take(&lookup("hot", 2)));
+    assert_eq!(hottest(&load, 2).map(|(value, _)| value).as_deref(), Some("hot"));
+}
+
+#[test]
 fn what_was_hot_is_forgotten() {
     let mut load = KeyLoad::EMPTY;
     (0..1_000).for_each(|_| load.take(&lookup("old", 1)));

@@ -85,7 +85,7 @@ SELECT max(note) FROM t WHERE tenant = :any AND id = :any;
 SELECT note FROM t WHERE tenant = 77 AND id = :id;
 SQL
 home=$(sql main "SELECT DISTINCT tableoid::regclass FROM t WHERE tenant = 77")
-(eval "$(cluster_env "$work/main")" && exec pgbench -n -c 2 -T 150 --max-tries 1 -f "$work/load.sql") >"$work/bench" 2>&1 &
+(eval "$(cluster_env "$work/main")" && exec pgbench -n -c 2 -T 600 --max-tries 1 -f "$work/load.sql") >"$work/bench" 2>&1 &
 bench=$!
 wait_until 60 main "SELECT EXISTS (SELECT FROM foreshard.health WHERE verdict = 'hot value')" || sql main "SELECT * FROM foreshard.health; SELECT * FROM foreshard.hot_values"
 check_match "the verdict says why a split is useless" "of the load is on shard $home, and [5-9][0-9] % of that is one value of the key: splitting is useless" "$(sql main "SELECT because FROM foreshard.health WHERE relation = 't'::regclass")"

@@ -161,6 +161,11 @@ impl KeyLoad {
         }
     }
 
+    /// These are the shards of the table now: what is known of others is of no use, and hides where a value is.
+    pub fn have_shards(&mut self, shards: &[u32]) {
+        self.values.leave(|home| !shards.contains(&home));
+    }
+
     /// Statements that it stands on.
     pub fn samples(&self) -> f64 {
         self.samples
@@ -201,9 +206,15 @@ impl KeyLoad {
         found
     }
 
+    /// The weight of a value that its home can have: no more than the shard itself has taken, which may be younger.
+    fn met_since(&self, entry: &Entry<Text>) -> f64 {
+        let shard = self.shards.entries().iter().find(|e| e.key == entry.home).map_or(0.0, |e| e.weight);
+        entry.sure().min(shard)
+    }
+
     fn hot_value(&self, entry: &Entry<Text>) -> HotValue {
         // Met nearly always in one place: the others are where it was before the shards changed.
-        let shard = Some(entry.home).filter(|home| *home != 0 && entry.at_home >= entry.sure() / 2.0);
+        let shard = Some(entry.home).filter(|home| *home != 0 && entry.at_home >= self.met_since(entry) / 2.0);
         let of_shard = |shard: u32| self.shards.entries().iter().find(|e| e.key == shard).map(|e| e.weight);
         let share_of = |total: f64| if total > 0.0 { (entry.sure() / total).min(1.0) } else { 0.0 };
         HotValue {

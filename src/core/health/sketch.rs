@@ -95,6 +95,13 @@ impl<K: Copy + PartialEq, const N: usize> Sketch<K, N> {
         }
     }
 
+    /// Entries that were met most where nothing is any more are at home nowhere.
+    pub fn leave(&mut self, is_gone: impl Fn(u32) -> bool) {
+        for entry in self.entries.iter_mut().take(self.len).filter(|e| is_gone(e.home)) {
+            (entry.home, entry.at_home) = (0, 0.0);
+        }
+    }
+
     pub fn entries(&self) -> &[Entry<K>] {
         self.entries.get(..self.len).unwrap_or_default()
     }

@@ -161,7 +161,11 @@ impl Slot {
 
 /// Says which tables of this database are sampled, with the number of the column that each is cut by; and that so many seconds have gone by.
 /// Gives what is known of each.
-pub fn publish(tables: &[(pg_sys::Oid, u32)], seconds: f64) -> Vec<(pg_sys::Oid, KeyLoad)> {
+pub fn publish(
+    tables: &[(pg_sys::Oid, u32)],
+    shards: impl Fn(pg_sys::Oid) -> Vec<u32>,
+    seconds: f64,
+) -> Vec<(pg_sys::Oid, KeyLoad)> {
     let Some(shared) = shared() else { return Vec::new() };
     let (database, now) = (process::database().to_u32(), process::clock());
     for slot in &shared.slots {
@@ -181,8 +185,10 @@ pub fn publish(tables: &[(pg_sys::Oid, u32)], seconds: f64) -> Vec<(pg_sys::Oid,
             },
         };
         slot.confirmed.store(now, Ordering::Relaxed);
+        let shards = shards(*table);
         let load = slot.patiently(|load| {
             load.forget(seconds);
+            load.have_shards(&shards);
             *load
         });
         known.extend(load.map(|load| (*table, load)));

@@ -9,7 +9,8 @@ use pgrx::{pg_sys, spi};
 
 /// Says which tables are sampled, and adds what was found in the seconds since the look before to their shards.
 pub fn look(shards: &mut [Shard], seconds: f64) -> Result<()> {
-    for (table, load) in sample::publish(&single_keys()?, seconds) {
+    let of = |table| shards.iter().filter(|s| s.relation == table).map(|s| s.shard.to_u32()).collect();
+    for (table, load) in sample::publish(&single_keys()?, of, seconds) {
         let mut hottest = load.hottest();
         let new_keys_come_anywhere = load.direction().is_some_and(|d| d != Direction::Increasing);
         for shard in shards.iter_mut().filter(|s| s.relation == table) {
